@@ -1,0 +1,50 @@
+"""The one place that knows which extra brings which optional library.
+
+A file that needs a library says so once, at its top:
+
+    with needs("redis"):
+        import redis.asyncio
+
+and whoever imports that file without the library gets a `MissingDependencyError` that says what to type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from postopt.errors import MissingDependencyError
+
+# Import name -> what to install. Libraries that no extra brings are named themselves.
+_INSTALL = {
+    "blake3": "postopt[fast]",
+    "lz4": "postopt[fast]",
+    "msgspec": "msgspec",
+    "numba": "postopt[numba]",
+    "onnxruntime": "onnxruntime",
+    "orjson": "postopt[fast]",
+    "torch": "postopt[gpu]",
+    "uvloop": "uvloop",
+    "xxhash": "xxhash",
+    "zstandard": "postopt[fast]",
+}
+
+
+@contextmanager
+def needs(library: str) -> Iterator[None]:
+    """Turn a failing import of `library` into a `MissingDependencyError` that says what to install.
+
+    The original error is kept as the cause, so that a library that is there but broken can be told from one
+    that is absent.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"{library} cannot be imported: {error}", hint=f'install it with: pip install "{install_name(library)}"'
+        ) from error
+
+
+def install_name(library: str) -> str:
+    """Return what to pass to `pip install` for `library`: an extra of ours where one brings it."""
+    return _INSTALL.get(library, library)

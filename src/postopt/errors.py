@@ -1,0 +1,87 @@
+"""Every error that postopt raises on purpose.
+
+    PostoptError
+    +-- BriefError (ValueError)               a brief holds a value that is not allowed
+    +-- MissingDependencyError (ImportError)  an optional library is not installed
+    +-- BackendError
+    |   +-- BackendUnavailableError           an explicit choice cannot be honoured
+    |   +-- CorruptDataError (ValueError)     bytes that cannot be decompressed or decoded
+    |   +-- WisdomError                       a measurement or lock file that cannot be used
+    +-- GenerationError                       no text came out
+    |   +-- PostRejectedError                 a text came out but breaks the brief
+    +-- EventBusClosedError                   published to a bus that is closed
+
+`retryable` says whether the same call may succeed later without any change; `hint` says what to do and is
+attached to the instance as a note, so that a traceback shows it.
+"""
+
+from __future__ import annotations
+
+
+class PostoptError(Exception):
+    """Base of all errors raised on purpose by postopt."""
+
+    retryable: bool = False
+    hint: str = ""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        if hint:
+            self.hint = hint
+        if self.hint:
+            self.add_note(self.hint)
+
+
+class BriefError(PostoptError, ValueError):
+    """A brief holds a value that is not allowed; `field`, `value` and `allowed` say which, what and why."""
+
+    def __init__(self, field: str, value: object, allowed: str) -> None:
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"brief.{field} is {shown}; allowed: {allowed}")
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+    def __reduce__(self) -> tuple[type[BriefError], tuple[str, object, str]]:
+        return type(self), (self.field, self.value, self.allowed)
+
+
+class MissingDependencyError(PostoptError, ImportError):
+    """An optional library is needed but cannot be imported; the hint says what to install."""
+
+
+class BackendError(PostoptError):
+    """A backend, or the engine that chooses one, cannot do what was asked."""
+
+
+class BackendUnavailableError(BackendError):
+    """An explicitly chosen backend is absent, broken, too old or does not fill that role."""
+
+
+class CorruptDataError(BackendError, ValueError):
+    """Bytes are truncated, foreign or damaged."""
+
+
+class WisdomError(BackendError):
+    """A measurement or lock file is unusable where the caller asked for it by name."""
+
+
+class GenerationError(PostoptError):
+    """A generator produced no text."""
+
+
+class PostRejectedError(GenerationError):
+    """A text breaks its brief (a fact is missing, a forbidden word appears, it is too long): `reasons` say how."""
+
+    def __init__(self, reasons: tuple[str, ...]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+    def __reduce__(self) -> tuple[type[PostRejectedError], tuple[tuple[str, ...]]]:
+        return type(self), (self.reasons,)
+
+
+class EventBusClosedError(PostoptError):
+    """An event was published to a bus that is closed."""
