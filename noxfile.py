@@ -1,0 +1,103 @@
+"""The one entry point for checks: plain `nox` runs all sessions but `bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2025.10.14"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+# Pythons that are not on this machine are skipped. If all are, `coverage` has no data and fails.
+nox.options.error_on_missing_interpreters = False
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PYPROJECT)
+MEASURED = PYTHONS[0]  # coverage costs a third of the speed; one version, bare and fast, sees every line
+
+# The newest torch that we have tested. The CPU build has an index of its own; the plain one brings 3 GB of CUDA.
+TORCH = ("--extra-index-url", "", "torch==2.13.0+cpu")
+
+
+def groups(*names: str) -> list[str]:
+    """Return the requirements of dependency groups."""
+    return nox.project.dependency_groups(PYPROJECT, *names)
+
+
+def run_tests(session: nox.Session, *arguments: str, measured: bool) -> None:
+    coverage = ("--cov", "--cov-report=") if measured else ()
+    data = Path(session.virtualenv.location, "coverage").resolve()
+    arguments = tuple(session.posargs) or arguments
+    session.run("pytest", "--numprocesses=auto", *coverage, *arguments, env={"COVERAGE_FILE": str(data)})
+
+
+@nox.session(python="3.11", venv_backend="virtualenv")
+def tests_torch(session: nox.Session) -> None:
+    """Run the tests that need torch."""
+    try:
+        session.install(*TORCH)
+    except CommandFailed:
+        session.skip("no CPU build of torch for this machine")
+    session.install(".", *groups("tests"))
+    run_tests(session, "-k", "torch", measured=True)
+
+
+@nox.session(python=PYTHONS)
+@nox.parametrize("extras", ["bare", "fast"])
+def tests(session: nox.Session, extras: str) -> None:
+    """Run the tests against the built package, without and with optional libraries."""
+    if extras == "fast":
+        session.install(".[fast,numba]", *groups("tests", "peers"))
+    else:
+        session.install(".", *groups("tests"))
+    run_tests(session, measured=session.python == MEASURED)
+
+
+@nox.session(reuse_venv=True)
+def coverage(session: nox.Session) -> None:
+    """Combine what the test sessions measured and fail below 95 % of branches."""
+    session.install("coverage")
+    environments = Path(session.virtualenv.location).parent
+    session.run("coverage", "combine", *map(str, environments.glob("tests*/coverage*")))
+    session.run("coverage", "report", "--fail-under=95")
+
+
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(reuse_venv=True)
+def types(session: nox.Session) -> None:
+    """Check types, strictly, of the package and of its public use."""
+    session.install("-e", ".[fast,numba]", *groups("types", "peers"))
+    session.run("mypy")
+    session.run("mypy", "tests/typing")
+
+
+@nox.session(reuse_venv=True)
+def imports(session: nox.Session) -> None:
+    """Check who imports whom, and that the check itself notices."""
+    session.install("-e", ".", *groups("tests", "imports"))
+    session.run("lint-imports", "--no-cache")
+    session.run("pytest", "tests/test_imports.py")
+
+
+@nox.session(reuse_venv=True)
+def docs(session: nox.Session) -> None:
+    """Build the documentation and run its examples; a warning is an error."""
+    session.install("-e", ".", *groups("docs"))
+    for builder in ("html", "doctest"):
+        session.run("sphinx-build", "-n", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Print the figures of docs/benchmarks.md; choose files with `nox -s bench -- benchmarks/test_import.py`."""
+    session.install(".[fast,numba]", *groups("bench"))
+    session.run("pytest", "-s", *(session.posargs or ("benchmarks",)))

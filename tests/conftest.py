@@ -1,0 +1,34 @@
+"""What every test has: a closed environment, and the real data only where it is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _closed_environment(tmp_path_factory):
+    """Hide the machine's settings, and keep wisdom and caches out of the user's folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("POSTOPT_")]:
+            patch.delenv(name)
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def pytest_collection_modifyitems(items):
+    if not SHARED_DATA.is_dir():
+        absent = pytest.mark.skip(reason=f"{SHARED_DATA} is not there")
+        for item in items:
+            if item.get_closest_marker("shared_data"):
+                item.add_marker(absent)
+
+
+@pytest.fixture
+def shared_data():
+    """The folder of real data; for tests marked `shared_data`."""
+    return SHARED_DATA
