@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from postopt.engine.records import SIZES, Cell, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoint  # four times `import json`
 
 ENTRY_POINT_GROUP = "postopt.backends"
 ROLES: tuple[Role, ...] = get_args(Role)

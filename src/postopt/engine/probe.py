@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from postopt.engine.catalog import Candidate
-    from postopt.engine.records import Cell, Examination, Timing, Verdict
+from postopt.engine.catalog import Candidate
+from postopt.engine.records import Cell, Examination, Timing, Verdict
 
 
 def examine(
