@@ -1,0 +1,40 @@
+"""13. Time, randomness and measurements come in as arguments; a seed replays a run byte for byte; no test sleeps."""
+
+from __future__ import annotations
+
+CLOCKS = {
+    *(f"time.{clock}{unit}" for clock in ("time", "monotonic", "perf_counter", "process_time", "thread_time")
+      for unit in ("", "_ns")),
+    *(f"datetime.{call}" for call in ("datetime.now", "datetime.utcnow", "datetime.today", "date.today")),
+}  # fmt: skip
+# Where reading a clock is the job itself, and what it reads: the engine measures backends.
+READS_A_CLOCK = {}
+CHANCE = ("random.", "numpy.random.", "secrets.", "uuid.uuid", "os.urandom")
+SEEDED = {"random.Random", "numpy.random.default_rng"}
+SLEEPS = {"time.sleep", "asyncio.sleep", "anyio.sleep", "trio.sleep"}
+
+
+def test_no_clock_is_read_that_was_not_passed_in(package):
+    read = {module.path: {name for name, _ in module.calls()} & CLOCKS for module in package}
+    assert {path: names for path, names in read.items() if names} == READS_A_CLOCK
+
+
+def test_no_chance_is_taken_without_a_seed(package):
+    found = [
+        f"{module.path}:{call.lineno} {name}"
+        for module in package
+        for name, call in module.calls()
+        if name.startswith(CHANCE) and not (name in SEEDED and (call.args or call.keywords))
+    ]
+    assert found == []
+
+
+def test_no_test_sleeps(tests):
+    """`asyncio.sleep(0)` yields to the loop and waits for nothing."""
+    found = [
+        f"{module.path}:{call.lineno} {name}"
+        for module in tests
+        for name, call in module.calls()
+        if name in SLEEPS and [getattr(argument, "value", None) for argument in call.args] != [0]
+    ]
+    assert found == []
