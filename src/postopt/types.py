@@ -95,8 +95,7 @@ class Brief:
                 _check_text(name, getattr(self, name))
         _check_choice("tone", self.tone, TONES)
         _check_choice("platform", self.platform, PLATFORMS)
-        if not isinstance(self.language, str) or not _LANGUAGE.fullmatch(self.language):
-            raise BriefError("language", self.language, 'a language tag such as "en", "es" or "es-MX"')
+        _check_language(self.language)
         object.__setattr__(self, "keywords", _texts("keywords", self.keywords))
         object.__setattr__(self, "forbidden", _texts("forbidden", self.forbidden))
         object.__setattr__(self, "facts", _facts(self.facts))
@@ -272,6 +271,11 @@ def _check_text(name: str, value: object, *, may_be_blank: bool = False) -> None
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise BriefError(name, value, ", ".join(allowed))
+
+
+def _check_language(value: object) -> None:
+    if not isinstance(value, str) or not _LANGUAGE.fullmatch(value):
+        raise BriefError("language", value, 'a language tag such as "en", "es" or "es-MX"')
 
 
 def _check_int(name: str, value: object, low: int, high: int) -> None:

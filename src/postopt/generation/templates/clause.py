@@ -1,0 +1,137 @@
+"""Clauses: the sentences of a bank, in a notation of four marks.
+
+    {topic} {brand} {cta} {audience} {labels}   a slot; a clause is used only where the brief fills its slots
+    {a audience} {de audience}                  the slot after a Spanish preposition: a + el = al, de + el = del
+    {labels} {labels o}                         the facts' names as a list, joined with and (y, e) or or (o, u)
+    <Mira|Mire|Mirad|Miren>                     how the reader is addressed: tú, usted, vosotros, ustedes
+    [detail|details]                            one fact, or several
+
+Whatever fills a slot is data: it is inserted once and never read for marks again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from postopt.generation.templates.words import count_emoji, ends_sentence, stems
+
+ADDRESSES = ("tu", "usted", "vosotros", "ustedes")
+
+_MARK = re.compile(r"\{([^{}]*)\}|<([^<>]*)>|\[([^\[\]]*)\]")
+_STRAY = re.compile(r"[{}<>\[\]]")
+_SLOT = re.compile(r"(?:(a|de) )?(topic|brand|cta|audience)|(labels)(?: (o))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for data: `name` is looked up in what the brief offers."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A form for each of `ADDRESSES`, in that order."""
+
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A form for one fact and one for several."""
+
+    one: str
+    many: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One parsed clause. `stems`, `emoji` and `exclamations` describe its own words, not the data in its slots."""
+
+    source: str
+    pieces: tuple[str | Slot | Address | Number, ...]
+    slots: frozenset[str]
+    addressed: bool
+    stems: frozenset[str]
+    emoji: int
+    exclamations: int
+
+    def render(self, data: Mapping[str, str], address: int | None, *, many: bool) -> str:
+        """Return the clause's text; `data` holds every name in `slots`, `address` an index into `ADDRESSES`.
+
+        A full stop after data that ends a sentence itself is dropped.
+        """
+        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.pieces[0]
+        parts: list[str] = []
+        for piece in self.pieces:
+            if isinstance(piece, str):
+                closes_twice = (
+                    parts and piece.startswith(".") and not piece.startswith("..") and ends_sentence(parts[-1])
+                )
+                parts.append(piece[1:] if closes_twice else piece)
+            elif isinstance(piece, Slot):
+                parts.append(data[piece.name])
+            elif isinstance(piece, Address):
+                parts.append(piece.forms[address or 0])
+            else:
+                parts.append(piece.many if many else piece.one)
+        return "".join(parts)
+
+
+def parse(source: str) -> Clause:
+    """Parse one clause of a bank.
+
+    Raises:
+        ValueError: a mark is unknown, unbalanced or has the wrong number of forms; the message names it.
+    """
+    pieces: list[str | Slot | Address | Number] = []
+    at = 0
+    for mark in _MARK.finditer(source):
+        if mark.start() > at:
+            pieces.append(source[at : mark.start()])
+        pieces.append(_piece(mark))
+        at = mark.end()
+    if at < len(source):
+        pieces.append(source[at:])
+    literal = " ".join(_literals(piece) for piece in pieces)
+    stray = _STRAY.search(" ".join(piece for piece in pieces if isinstance(piece, str)))
+    if stray or not source.strip() or "\n" in source:
+        raise ValueError(f"clause {source!r} is blank, has a line break or an unbalanced {stray and stray.group()!r}")
+    return Clause(
+        source=source,
+        pieces=tuple(pieces),
+        slots=frozenset(piece.name for piece in pieces if isinstance(piece, Slot)),
+        addressed=any(isinstance(piece, Address) for piece in pieces),
+        stems=stems(literal),
+        emoji=count_emoji(literal),
+        exclamations=literal.count("!"),
+    )
+
+
+def _piece(mark: re.Match[str]) -> Slot | Address | Number:
+    slot, address, number = mark.groups()
+    if slot is not None:
+        if not _SLOT.fullmatch(slot):
+            raise ValueError(
+                f"unknown slot {{{slot}}}; known are topic, brand, cta, audience (after a, de) and labels (o)"
+            )
+        return Slot(slot)
+    forms = tuple((address if address is not None else number).split("|"))
+    if address is not None:
+        if len(forms) != len(ADDRESSES):
+            raise ValueError(f"<{address}> has {len(forms)} forms; needed are {', '.join(ADDRESSES)}")
+        return Address(forms)
+    if len(forms) != 2:
+        raise ValueError(f"[{number}] has {len(forms)} forms; needed are one and many")
+    return Number(*forms)
+
+
+def _literals(piece: str | Slot | Address | Number) -> str:
+    if isinstance(piece, str):
+        return piece
+    if isinstance(piece, Address):
+        return piece.forms[0]
+    return piece.many if isinstance(piece, Number) else ""

@@ -1,0 +1,199 @@
+"""How a brief's facts are shown: every value verbatim, every label beside it, in one of several layouts.
+
+Values are opaque text. A label says what its value means, so it stays with it: "early-bird price: €59" and "full
+price: €95" must not become "€59 or €95". Only in the tightest layout are labels left out, and only for values that
+say themselves what they are (a time, a link, a telephone number).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, permutations
+from typing import Literal
+
+from postopt.generation.templates import english, spanish
+from postopt.generation.templates.words import capitalise, ends_sentence
+
+Kind = Literal["link", "email", "phone", "money", "percent", "time", "place", "other"]
+
+# 120 = 5!: all orders of up to five facts; of more, the first 120.
+MAX_ORDERS = 120
+
+_MONTHS = (
+    "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|enero|febrero|marzo|abril|mayo|junio|julio|agosto"
+    "|septiembre|setiembre|octubre|noviembre|diciembre|january|february|march|april|june|july|august|september|october"
+    "|november|december"
+)
+_DAYS = (
+    "(?:mon|tues|wednes|thurs|fri|satur|sun)days?|lunes|martes|miércoles|jueves|viernes|sábados?|domingos?"
+    "|noon|midnight|mañanas?|tardes?|medianoche|mediodía"
+)
+_KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("link", re.compile(r"^(https?://|www\.)\S+$", re.IGNORECASE)),
+    ("email", re.compile(r"^\S+@\S+\.\w+$")),
+    ("phone", re.compile(r"^\+?\(?\d[\d\s().-]{5,}\d$")),
+    ("money", re.compile(r"[$€£¥₡₲₪₹]|\bS/|\b(USD|EUR|GBP|MXN|CLP|COP|ARS|PEN|UYU)\b|\d(?:p|c)\b")),
+    ("percent", re.compile(r"\d\s?%")),
+    (
+        "time",
+        re.compile(
+            rf"\b({_DAYS}|{_MONTHS})\b|\b\d{{1,2}}[:.h]\d{{2}}\b"
+            r"|\b\d{1,2}\s?(am|pm|[ap]\. ?m\.|h)(?!\w)"
+            r"|\b\d{1,4}[-/]\d{1,2}[-/]\d{2,4}\b",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_PLACE_LABEL = re.compile(
+    r"\b(where|address|venue|place|location|showroom|stand|dirección|lugar|sede|local|dónde|puesto|punto de)\b",
+    re.IGNORECASE,
+)
+_PHONE_LABEL = re.compile(r"\b(phone|hotline|helpline|line|call|tel|teléfono|línea|atención|whatsapp)\b", re.IGNORECASE)
+_ICONS: dict[Kind, str] = {
+    "link": "🔗", "email": "✉️", "phone": "📞", "money": "🏷️", "percent": "🏷️", "time": "🗓️", "place": "📍", "other": "🔹",
+}  # fmt: skip
+_SELF_EXPLAINING = frozenset({"link", "email", "phone", "time"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One fact ready to be shown: label for reading, value verbatim, and what kind of value it is."""
+
+    label: str
+    value: str
+    kind: Kind
+
+
+def facts_of(items: Mapping[str, str]) -> tuple[Fact, ...]:
+    """Return the facts of a brief; underscores in names become spaces."""
+    return tuple(Fact(_label(name), value, kind_of(_label(name), value)) for name, value in items.items())
+
+
+def kind_of(label: str, value: str) -> Kind:
+    """Guess what kind of value this is; the guess picks an icon or a verb, never changes the value."""
+    value = value.strip()
+    for kind, pattern in _KINDS:
+        if pattern.search(value) and (kind != "phone" or _PHONE_LABEL.search(label)):
+            return kind
+    return "place" if _PLACE_LABEL.search(label) else "other"
+
+
+def orders(facts: tuple[Fact, ...]) -> list[tuple[Fact, ...]]:
+    """Return up to `MAX_ORDERS` different orders of the facts, the given one first."""
+    return list(dict.fromkeys(islice(permutations(facts), MAX_ORDERS)))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way to show facts: how to write one, what stands between two, how to begin and end."""
+
+    write: Callable[[Fact], str]
+    separator: str
+    capital: bool = True
+    full_stop: bool = False
+    emoji_each: int = 0
+
+    def render(self, facts: tuple[Fact, ...]) -> str:
+        """Return the facts as one block of text."""
+        text = self.separator.join(map(self.write, facts))
+        text = capitalise(text) if self.capital else text
+        return f"{text}." if self.full_stop and not ends_sentence(text) else text
+
+
+def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layout]:
+    """Return the layouts that suit these facts; `icons` admits the one that begins lines with emoji."""
+    ways = [
+        Layout(lambda fact: f"• {_labelled(fact)}", "\n"),
+        Layout(lambda fact: f"– {_labelled(fact)}", "\n"),
+        Layout(lambda fact: f"→ {_labelled(fact)}", "\n"),
+        Layout(lambda fact: f"▪ {_labelled(fact)}", "\n"),
+        Layout(_labelled, "\n"),
+    ]
+    if all("\n" not in fact.value for fact in facts):
+        ways += [
+            Layout(_labelled, " · "),
+            Layout(_labelled, " | "),
+            Layout(_lower_labelled, "; ", full_stop=True),
+        ]
+    if icons:
+        ways.append(Layout(lambda fact: f"{_ICONS[fact.kind]} {_labelled(fact)}", "\n", emoji_each=1))
+    sentence = _spanish_sentence if language == "es" else _english_sentence
+    if facts and all(sentence(fact) for fact in facts):
+        ways.append(Layout(lambda fact: sentence(fact) or "", "\n"))
+        ways.append(Layout(lambda fact: sentence(fact) or "", " "))
+    return ways
+
+
+def tight_layouts(facts: tuple[Fact, ...]) -> list[Layout]:
+    """Return layouts for very little room: labels only where a value needs one."""
+    short = [Layout(_lower_labelled, " · ")]
+    kinds = [fact.kind for fact in facts if fact.kind in _SELF_EXPLAINING]
+    if kinds and len(set(kinds)) == len(kinds):
+        short.append(Layout(_bare_where_clear, " · ", capital=False))  # it may begin with a value
+    return short
+
+
+def _label(name: str) -> str:
+    return " ".join(name.replace("_", " ").split()) or name
+
+
+def _labelled(fact: Fact) -> str:
+    return f"{capitalise(fact.label)}: {fact.value}"
+
+
+def _lower_labelled(fact: Fact) -> str:
+    return f"{fact.label}: {fact.value}"
+
+
+def _bare_where_clear(fact: Fact) -> str:
+    return fact.value if fact.kind in _SELF_EXPLAINING else _lower_labelled(fact)
+
+
+def _english_sentence(fact: Fact) -> str | None:
+    noun = english.noun(fact.label)
+    # "The deposit is no deposit": a value that names its label again wants the plain form.
+    if noun is None or "\n" in fact.value or fact.label.split()[-1].casefold() in fact.value.casefold():
+        return None
+    text = f"The {fact.label} {'are' if noun.plural else 'is'} {fact.value}"
+    return text if ends_sentence(text) else f"{text}."
+
+
+def _spanish_sentence(fact: Fact) -> str | None:
+    noun = spanish.noun(fact.label)
+    if noun is None or "\n" in fact.value:
+        return None
+    verb = _spanish_verb(fact, noun)
+    text = f"{capitalise(spanish.article(noun))} {fact.label} {verb} {fact.value}"
+    return text if ends_sentence(text) else f"{text}."
+
+
+_PRICE_NOUN = re.compile(
+    r"^(precio|tarifa|cuota|mensualidad|valor|costo|coste|monto|importe|prima|matrícula|salario|sueldo|recargo|reembolso"
+    r"|depósito|descuento|ahorro|cooperación|bono|pago)", re.IGNORECASE,
+)  # fmt: skip
+
+
+def _spanish_verb(fact: Fact, noun: spanish.Noun) -> str:
+    """Return "es", "es de" or "cuesta", in the noun's number: el precio es de 19 €, las clases cuestan 30 €."""
+    plain_amount = bool(re.match(r"[^\w\s]{0,3}\s?\d|S/|US\$", fact.value))
+    if fact.kind == "money" and plain_amount:
+        if _PRICE_NOUN.match(fact.label):
+            return "son de" if noun.plural else "es de"
+        return "cuestan" if noun.plural else "cuesta"
+    return "son" if noun.plural else "es"
+
+
+def emoji_in(layout: Layout, facts: tuple[Fact, ...]) -> int:
+    """Return how many emoji the layout itself adds."""
+    return layout.emoji_each * len(facts)
+
+
+def labels(facts: tuple[Fact, ...], language: str) -> Iterator[tuple[str, str]]:
+    """Yield the slots that list the facts' names, where there are at least two of them and none is a sentence."""
+    names = [fact.label for fact in facts]
+    if len(names) >= 2 and all(len(name) <= 30 for name in names):
+        join = spanish.join if language == "es" else english.join
+        yield "labels", join(names)
+        yield "labels o", join(names, or_=True)

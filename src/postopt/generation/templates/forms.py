@@ -1,0 +1,195 @@
+"""Forms of a post, from rich to bare, and how to keep every post of a form within a length.
+
+A form names its parts in reading order. " " joins parts in one line, "/" begins a line and "|" a paragraph; a part
+that the brief cannot fill is skipped together with the mark before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+from postopt.generation.templates.axes import Axis, Option
+from postopt.generation.templates.bank import KINDS as CLAUSES
+
+_MARKS = {" ": " ", "/": "\n", "|": "\n\n"}
+
+# A post in which every part is introduced sounds like a form letter. These frame two or three parts and leave the
+# others plain; they take turns, so that consecutive posts differ in build as well.
+BALANCED: tuple[tuple[str, ...], ...] = (
+    (
+        "hook|topic|audience|offer/facts|cta close|tags",
+        "hook topic|audience|offer/facts|cta|close|tags",
+        "hook/topic|audience offer/facts|cta|close|tags",
+    ),
+    ("hook|topic|audience|facts|cta|close|tags", "hook/topic|audience/facts|cta close|tags"),
+    ("lead|audience|offer/facts|cta|close|tags", "lead/audience|offer/facts|cta close|tags"),
+    ("hook|topic|offer/facts|call|close|tags", "hook topic|offer/facts|call close|tags"),
+    ("lead|audience|facts|call|close|tags", "lead/audience|facts|call close|tags"),
+)
+
+# Everything framed: what remains to be said once the balanced forms are exhausted.
+FULL: tuple[str, ...] = (
+    "hook/lead|audience|offer/facts|call close|tags",
+    "hook lead|audience|offer/facts|call|close|tags",
+    "hook|lead audience|offer/facts|call close|tags",
+)
+
+# For little room, each shorter than the one before.
+SHORT: tuple[tuple[str, ...], ...] = (
+    ("hook|topic|offer/facts|cta|tags", "hook topic|offer/facts|cta|tags"),
+    ("hook/topic|facts|cta|tags", "hook topic|facts|cta|tags"),
+    ("hook/topic/facts/cta", "hook topic/facts/cta", "hook/topic/cta/facts"),
+    ("topic/facts/call", "topic|facts|call"),
+    ("topic/facts/cta", "topic/cta/facts"),
+    ("topic/tight/cta", "topic tight/cta", "topic/tight cta"),
+    ("topic/tight", "topic tight"),
+)
+
+ENOUGH = 10_000
+"""A form is rich enough with this many posts: arbitrary, a few years of posting to one brief."""
+
+VARIED = 6
+"""... and with this many clauses left to each part: arbitrary, fewer are recognised on the second day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form for one brief: its axes, and its shapes as (separator, axis) steps."""
+
+    axes: tuple[Axis, ...]
+    shapes: tuple[tuple[tuple[str, int], ...], ...]
+
+    @property
+    def size(self) -> int:
+        """Number of posts."""
+        return len(self.shapes) * prod(len(axis.options) for axis in self.axes)
+
+    @property
+    def radices(self) -> list[int]:
+        """The number of choices: shapes first, then the options of each axis."""
+        return [len(self.shapes), *(len(axis.options) for axis in self.axes)]
+
+    def place(self, *names: str) -> int:
+        """Return which axis bears the first of `names` that there is."""
+        return next(place for place, axis in enumerate(self.axes) if axis.name in names)
+
+    @property
+    def rich(self) -> bool:
+        """Whether there is enough of everything to write for a long time without sounding the same."""
+        return self.size >= ENOUGH and all(len(a.options) >= VARIED for a in self.axes if a.name in CLAUSES)
+
+    def join(self, point: Sequence[int]) -> tuple[str, list[Option]]:
+        """Return the text at a point (shape first, then one choice for each axis) and the options it is made of."""
+        options = [axis.options[choice] for axis, choice in zip(self.axes, point[1:], strict=True)]
+        parts = []
+        for separator, axis in self.shapes[point[0]]:
+            parts.append(separator)
+            parts.append(options[axis].text)
+        return "".join(parts), options
+
+
+def choose(axes: Mapping[str, Axis], max_length: int | None) -> list[Form]:
+    """Return the forms that a brief's posts take within `max_length`; every post of them fits (see `_fit`).
+
+    These are the balanced forms that are rich; if there are none, the first short form that is rich; else the one
+    form with most posts. The list is empty if nothing fits.
+    """
+    # Two forms of a brief without audience or facts may come to the same parts: the first of them stands for both.
+    built = {
+        frozenset(axis.name for axis in form.axes): form
+        for form in reversed([_build(shapes, axes) for shapes in BALANCED])
+    }
+    balanced = [form for form in (_fit(form, max_length) for form in reversed(built.values())) if form]
+    if rich := [form for form in balanced if form.rich]:
+        return rich
+    short = [form for form in (_fit(_build(shapes, axes), max_length) for shapes in SHORT) if form]
+    for form in short:
+        if form.rich:
+            return [form]
+    return sorted(balanced + short, key=lambda form: form.size)[-1:]
+
+
+def full(axes: Mapping[str, Axis], max_length: int | None) -> Form | None:
+    """Return the form in which every part is framed, or None if it does not fit."""
+    return _fit(_build(FULL, axes), max_length)
+
+
+def shortest(axes: Mapping[str, Axis]) -> int:
+    """Return the length of the shortest post these axes allow, in code points."""
+    forms = [_build(shapes, axes) for shapes in SHORT]
+    return min(_separators(form) + sum(min(axis.lengths) for axis in form.axes) for form in forms)
+
+
+def _build(shapes: Sequence[str], axes: Mapping[str, Axis]) -> Form:
+    names = [name for name in _steps(shapes[0])[1] if name in axes]
+    compiled = []
+    for shape in shapes:
+        marks, order = _steps(shape)
+        steps = [(mark, names.index(name)) for mark, name in zip(marks, order, strict=True) if name in axes]
+        # A paragraph or line that begins with a missing part keeps its mark for the part that follows.
+        compiled.append(tuple(_carry(shape, steps, names)))
+    return Form(tuple(axes[name] for name in names), tuple(dict.fromkeys(compiled)))
+
+
+def _steps(shape: str) -> tuple[list[str], list[str]]:
+    marks, names, word = [""], [], ""
+    for character in shape:
+        if character in _MARKS:
+            names.append(word)
+            marks.append(_MARKS[character])
+            word = ""
+        else:
+            word += character
+    return marks, [*names, word]
+
+
+def _carry(shape: str, steps: Sequence[tuple[str, int]], names: Sequence[str]) -> list[tuple[str, int]]:
+    """Give each part the strongest mark that stands between it and the part before it."""
+    marks, order = _steps(shape)
+    present = {names[axis] for _, axis in steps}
+    carried: list[tuple[str, int]] = []
+    pending = ""
+    for mark, name in zip(marks, order, strict=True):
+        pending = max(pending, mark, key=lambda each: (each.count("\n"), len(each)))
+        if name in present:
+            carried.append((pending if carried else "", names.index(name)))
+            pending = ""
+    return carried
+
+
+def _separators(form: Form) -> int:
+    return max(sum(len(separator) for separator, _ in shape) for shape in form.shapes)
+
+
+def _fit(form: Form, max_length: int | None) -> Form | None:
+    """Return the form with its longest texts left out until the longest post fits, or None.
+
+    What remains is a product again, so every combination fits and counting and drawing stay exact. Greedy: the axis
+    to shorten next is the one whose 1 / (number of texts) grows least for each character won, which keeps all parts
+    varied where the largest product might leave one of them a single text.
+    """
+    if max_length is None:
+        return form
+    room = max_length - _separators(form)
+    axes = list(form.axes)
+    while (excess := sum(max(axis.lengths) for axis in axes) - room) > 0:
+        cuts = [(_price(axis, excess), place) for place, axis in enumerate(axes) if len(set(axis.lengths)) > 1]
+        if not cuts:
+            return None
+        place = min(cuts)[1]
+        axes[place] = _without_longest(axes[place])
+    return Form(tuple(axes), form.shapes)
+
+
+def _price(axis: Axis, excess: int) -> float:
+    """Return what leaving out the axis's longest texts costs in variety per character won."""
+    shorter = _without_longest(axis)
+    won = min(excess, max(axis.lengths) - max(shorter.lengths))
+    return (1 / len(shorter.lengths) - 1 / len(axis.lengths)) / won
+
+
+def _without_longest(axis: Axis) -> Axis:
+    longest = max(axis.lengths)
+    return axis.only([place for place, length in enumerate(axis.lengths) if length < longest])
