@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
+import sys
+import textwrap
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,3 +81,30 @@ def package():
 def tests():
     """Every module of the tests."""
     return parse(Path(__file__).parents[1])
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Return a function that runs a script in a new interpreter, with fake packages first on its path.
+
+    It returns the JSON object that the script prints last. What the script prints to stderr fails the test.
+    """
+    fakes = tmp_path / "fakes"
+    fakes.mkdir()
+
+    def run(script, *, fake=None, version="99.0", **environment):
+        for name, source in (fake or {}).items():
+            (fakes / f"{name}.py").write_text(source, "utf-8")
+            metadata = fakes / f"{name}-{version}.dist-info"
+            metadata.mkdir(exist_ok=True)
+            (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+        path = [str(fakes), *filter(None, [os.environ.get("PYTHONPATH")])]
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(script)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path), **environment},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run

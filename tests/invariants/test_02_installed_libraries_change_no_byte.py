@@ -1,0 +1,51 @@
+"""2. What is installed never changes a persisted byte or a cache key."""
+
+from __future__ import annotations
+
+from postopt._optional import _INSTALL
+
+HIDE = f"""
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {sorted(_INSTALL)!r}:
+            raise ImportError(f"{{name}} is hidden")
+
+sys.meta_path.insert(0, Hidden())
+"""
+
+PERSIST = """
+import asyncio, hashlib, json
+from postopt import Brief
+from postopt.backends.json import canonical
+from postopt.generation.templates import TemplateGenerator
+from postopt.writer import PostWriter
+
+value = {"b": [1, 2.5, -0.0, 1e22, True, None], "a": "ñ 🙂 \\u2028", "\\U0001f600": 1, "\\uffee": 2, "nested": {"z": {}, "y": []}}
+brief = Brief(topic="a new bakery", facts={"price": "€3.50", "opens": "7:30"}, keywords=("bread",))
+posts = asyncio.run(PostWriter(TemplateGenerator(seed=5)).write(brief, n=4))
+print(json.dumps({
+    "canonical": hashlib.sha256(canonical(value)).hexdigest(),
+    "brief": hashlib.sha256(canonical(brief.to_dict())).hexdigest(),
+    "ids": [post.id for post in posts],
+    "texts": [post.text for post in posts],
+    "grammar": posts[0].trace.model,
+}))
+"""
+
+
+def test_a_bare_and_a_full_installation_persist_the_same(run_python):
+    full = run_python(PERSIST)
+    assert len(set(full["ids"])) == 4
+    assert run_python(HIDE + PERSIST) == full
+
+
+def test_hash_randomization_changes_nothing(run_python):
+    assert run_python(PERSIST, PYTHONHASHSEED="1") == run_python(PERSIST, PYTHONHASHSEED="2")
+
+
+def test_the_canonical_form_is_pinned(run_python):
+    """These digests hold in every installation and every version: a change of them voids all cache keys."""
+    persisted = run_python(PERSIST)
+    assert (persisted["canonical"], persisted["brief"]) == ("", "")

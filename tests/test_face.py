@@ -1,0 +1,52 @@
+"""The face of the library is a list: what `__init__` files hold, and what the reference documents."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import postopt
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+PACKAGES = ["postopt", *(module.name for module in pkgutil.walk_packages(postopt.__path__, "postopt.") if module.ispkg)]
+
+
+@pytest.fixture(params=PACKAGES)
+def package(request):
+    return importlib.import_module(request.param)
+
+
+def test_all_is_what_the_package_holds(package):
+    held = {
+        name
+        for name, value in vars(package).items()
+        if not name.startswith("_") and name != "annotations" and not isinstance(value, ModuleType)
+    }
+    assert set(getattr(package, "__all__", [])) == held
+
+
+def test_all_is_sorted_and_without_repeats(package):
+    # Constants, then classes, then the rest, each in order: as ruff sorts them.
+    names = getattr(package, "__all__", [])
+    assert names == sorted(set(names), key=lambda name: (not name.isupper(), not name[:1].isupper(), name))
+
+
+def test_the_face_is_short(package):
+    assert len(getattr(package, "__all__", [])) <= (25 if package is postopt else 12)
+
+
+def test_every_public_name_is_in_the_reference(package):
+    """A name is documented by its package's or its module's page, or by a directive of its own."""
+    pages = "\n".join(page.read_text("utf-8") for page in REFERENCE.glob("*.md"))
+    documented = set(re.findall(r"auto\w+:: ([\w.]+)", pages))
+    missing = [
+        name
+        for name in getattr(package, "__all__", [])
+        if not {package.__name__, f"{package.__name__}.{name}", getattr(getattr(package, name), "__module__", "")} & documented
+    ]
+    assert missing == []
