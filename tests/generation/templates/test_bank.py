@@ -42,7 +42,7 @@ class TestBuiltinBanks:
     def test_sober_tones_have_no_emoji_and_no_exclamation(self, language, tone):
         if tone in {"professional", "technical"}:
             for _, clauses in _lists(language, tone):
-                assert [c.source for c in clauses if c.emoji or c.exclamations] == []
+                assert [c.source for c in clauses if c.own.emoji or c.own.exclamations] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -47,5 +47,5 @@ def test_data_is_never_read_for_marks(topic):
 
 def test_its_own_words_are_described_without_the_data():
     clause = parse("Details 👋 and more details! {topic}")
-    assert clause.stems == {"detai"}
-    assert (clause.emoji, clause.exclamations) == (1, 1)
+    assert clause.own.stems == {"detai"}
+    assert (clause.own.emoji, clause.own.exclamations) == (1, 1)

@@ -2,8 +2,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postopt.generation.templates import forms
-from postopt.generation.templates.axes import Axis, Option, axes_of
+from postopt.generation.templates.axes import Axis, axes_of
 from postopt.generation.templates.bank import builtin
+from postopt.generation.templates.clause import Option
 from postopt.types import Brief
 
 

@@ -10,24 +10,12 @@ from itertools import permutations
 from postopt.generation.templates import facts as factual
 from postopt.generation.templates import spanish
 from postopt.generation.templates.bank import Bank
-from postopt.generation.templates.clause import Clause
+from postopt.generation.templates.clause import Clause, Option
 from postopt.generation.templates.facts import Fact, Layout
 from postopt.generation.templates.words import count_emoji, ends_sentence, stems
 from postopt.types import Brief
 
 MAX_HASHTAGS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One text that may stand in a post, with what ranking asks about it."""
-
-    text: str
-    stems: frozenset[str] = frozenset()
-    emoji: int = 0
-    exclamations: int = 0
-    brands: int = 0
-    overhead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +132,10 @@ def _options(
     allowed: Callable[[str], bool],
 ) -> Iterator[Option]:
     for clause in clauses:
-        if not clause.slots <= data.keys() or (clause.addressed and address is None):
-            continue
-        text = clause.render(data, address, many=many)
-        if allowed(text):
-            own = clause.stems.union(*(described.get(slot, frozenset()) for slot in clause.slots))
-            data_length = sum(len(data[slot]) for slot in clause.slots)
-            yield Option(
-                text,
-                own,
-                clause.emoji,
-                clause.exclamations,
-                brands=int("brand" in clause.slots),
-                overhead=len(text) - data_length,
-            )
+        if clause.slots <= data.keys() and not (clause.addressed and address is None):
+            option = clause.fill(data, described, address, many=many)
+            if allowed(option.text):
+                yield option
 
 
 def _plain(text: str) -> Option:

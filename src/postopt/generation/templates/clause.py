@@ -25,6 +25,21 @@ _SLOT = re.compile(r"(?:(a|de) )?(topic|brand|cta|audience)|(labels)(?: (o))?")
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """One text that may stand in a post, with what ranking asks about it.
+
+    `overhead` counts the characters of our own, those that do not come from the brief.
+    """
+
+    text: str
+    stems: frozenset[str] = frozenset()
+    emoji: int = 0
+    exclamations: int = 0
+    brands: int = 0
+    overhead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     """A place for data: `name` is looked up in what the brief offers."""
 
@@ -48,23 +63,35 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One parsed clause. `stems`, `emoji` and `exclamations` describe its own words, not the data in its slots."""
+    """One parsed clause; `own` describes its own words, and is the whole text where the clause has no marks."""
 
     source: str
     pieces: tuple[str | Slot | Address | Number, ...]
     slots: frozenset[str]
     addressed: bool
-    stems: frozenset[str]
-    emoji: int
-    exclamations: int
+    own: Option
+
+    def fill(
+        self, data: Mapping[str, str], described: Mapping[str, frozenset[str]], address: int | None, *, many: bool
+    ) -> Option:
+        """Return the clause with its slots filled.
+
+        Args:
+            data: a text for every name in `slots`.
+            described: the stems of those texts, where they count as words of the post.
+            address: index into `ADDRESSES`, needed only if the clause is `addressed`.
+            many: whether the brief has several facts.
+        """
+        if not self.slots and len(self.pieces) == 1 and isinstance(self.pieces[0], str):
+            return self.own
+        text = self.render(data, address, many=many)
+        own = self.own
+        stems = own.stems.union(*(described[slot] for slot in self.slots if slot in described))
+        overhead = len(text) - sum(len(data[slot]) for slot in self.slots)
+        return Option(text, stems, own.emoji, own.exclamations, own.brands, overhead)
 
     def render(self, data: Mapping[str, str], address: int | None, *, many: bool) -> str:
-        """Return the clause's text; `data` holds every name in `slots`, `address` an index into `ADDRESSES`.
-
-        A full stop after data that ends a sentence itself is dropped.
-        """
-        if len(self.pieces) == 1 and isinstance(self.pieces[0], str):
-            return self.pieces[0]
+        """Return the clause's text; a full stop after data that ends a sentence itself is dropped."""
         parts: list[str] = []
         for piece in self.pieces:
             if isinstance(piece, str):
@@ -100,14 +127,15 @@ def parse(source: str) -> Clause:
     stray = _STRAY.search(" ".join(piece for piece in pieces if isinstance(piece, str)))
     if stray or not source.strip() or "\n" in source:
         raise ValueError(f"clause {source!r} is blank, has a line break or an unbalanced {stray and stray.group()!r}")
+    slots = frozenset(piece.name for piece in pieces if isinstance(piece, Slot))
     return Clause(
         source=source,
         pieces=tuple(pieces),
-        slots=frozenset(piece.name for piece in pieces if isinstance(piece, Slot)),
+        slots=slots,
         addressed=any(isinstance(piece, Address) for piece in pieces),
-        stems=stems(literal),
-        emoji=count_emoji(literal),
-        exclamations=literal.count("!"),
+        own=Option(
+            source, stems(literal), count_emoji(literal), literal.count("!"), int("brand" in slots), len(source)
+        ),
     )
 
 

@@ -6,12 +6,15 @@ that the brief cannot fill is skipped together with the mark before it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import prod
+from typing import TypeAlias
 
-from postopt.generation.templates.axes import Axis, Option
+from postopt.generation.templates.axes import Axis
 from postopt.generation.templates.bank import KINDS as CLAUSES
+from postopt.generation.templates.clause import Option
 
 _MARKS = {" ": " ", "/": "\n", "|": "\n\n"}
 
@@ -54,12 +57,15 @@ VARIED = 6
 """... and with this many clauses left to each part: arbitrary, fewer are recognised on the second day."""
 
 
+Shape: TypeAlias = tuple[tuple[str, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A form for one brief: its axes, and its shapes as (separator, axis) steps."""
 
     axes: tuple[Axis, ...]
-    shapes: tuple[tuple[tuple[str, int], ...], ...]
+    shapes: tuple[Shape, ...]
 
     @property
     def size(self) -> int:
@@ -122,15 +128,16 @@ def shortest(axes: Mapping[str, Axis]) -> int:
     return min(_separators(form) + sum(min(axis.lengths) for axis in form.axes) for form in forms)
 
 
-def _build(shapes: Sequence[str], axes: Mapping[str, Axis]) -> Form:
-    names = [name for name in _steps(shapes[0])[1] if name in axes]
-    compiled = []
-    for shape in shapes:
-        marks, order = _steps(shape)
-        steps = [(mark, names.index(name)) for mark, name in zip(marks, order, strict=True) if name in axes]
-        # A paragraph or line that begins with a missing part keeps its mark for the part that follows.
-        compiled.append(tuple(_carry(shape, steps, names)))
-    return Form(tuple(axes[name] for name in names), tuple(dict.fromkeys(compiled)))
+def _build(shapes: tuple[str, ...], axes: Mapping[str, Axis]) -> Form:
+    names, steps = _compiled(shapes, frozenset(axes))
+    return Form(tuple(axes[name] for name in names), steps)
+
+
+@lru_cache(maxsize=512)
+def _compiled(shapes: tuple[str, ...], present: frozenset[str]) -> tuple[list[str], tuple[Shape, ...]]:
+    """Return the parts of these shapes that are present, and each shape as steps over them."""
+    names = [name for name in _steps(shapes[0])[1] if name in present]
+    return names, tuple(dict.fromkeys(tuple(_carry(shape, names)) for shape in shapes))
 
 
 def _steps(shape: str) -> tuple[list[str], list[str]]:
@@ -145,18 +152,14 @@ def _steps(shape: str) -> tuple[list[str], list[str]]:
     return marks, [*names, word]
 
 
-def _carry(shape: str, steps: Sequence[tuple[str, int]], names: Sequence[str]) -> list[tuple[str, int]]:
-    """Give each part the strongest mark that stands between it and the part before it."""
-    marks, order = _steps(shape)
-    present = {names[axis] for _, axis in steps}
-    carried: list[tuple[str, int]] = []
-    pending = ""
-    for mark, name in zip(marks, order, strict=True):
-        pending = max(pending, mark, key=lambda each: (each.count("\n"), len(each)))
-        if name in present:
-            carried.append((pending if carried else "", names.index(name)))
-            pending = ""
-    return carried
+def _carry(shape: str, names: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Yield each part that is present behind the strongest mark between it and the part before it."""
+    strongest = ""
+    for mark, name in zip(*_steps(shape), strict=True):
+        strongest = max(strongest, mark, key=len)
+        if name in names:
+            yield strongest if names.index(name) else "", names.index(name)
+            strongest = ""
 
 
 def _separators(form: Form) -> int:

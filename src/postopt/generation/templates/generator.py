@@ -59,7 +59,9 @@ class TemplateGenerator:
         language = self.language(brief)
         variants = language.size // language.width
         if variant >= variants:
-            raise PostRejectedError((f"variant {variant} was asked for; this brief allows {variants} different posts",))
+            raise PostRejectedError(
+                (f"Variant {variant} was asked for; this brief allows {variants} different posts.",)
+            )
         reasons: tuple[str, ...] = ()
         for text in language.best(variant):
             reasons = language.violations(text)
@@ -95,7 +97,9 @@ class TemplateGenerator:
         if bank is not None:
             return bank
         if primary not in LANGUAGES or brief.tone not in TONES:
-            raise PostRejectedError((f"no clause bank for {primary!r}; there are banks for {', '.join(LANGUAGES)}",))
+            raise PostRejectedError(
+                (f"There is no clause bank for the language {primary!r}, only for {', '.join(LANGUAGES)}.",)
+            )
         return builtin(primary, brief.tone)
 
     def _address(self, brief: Brief, bank: Bank) -> int | None:

@@ -8,8 +8,9 @@ from postopt.backends.json import canonical
 from postopt.errors import PostRejectedError
 from postopt.generation.constraints import Constraints
 from postopt.generation.templates import forms
-from postopt.generation.templates.axes import Option, axes_of
+from postopt.generation.templates.axes import axes_of
 from postopt.generation.templates.bank import Bank
+from postopt.generation.templates.clause import Option
 from postopt.generation.templates.ranking import demerits
 from postopt.generation.templates.turns import Turns
 from postopt.generation.templates.wheels import Wheels
@@ -37,7 +38,19 @@ class PostLanguage:
         PostRejectedError: no post can keep the brief; the reasons say why.
     """
 
-    __slots__ = ("_branded", "_check", "_forms", "_tone", "_turns", "brief", "grammar", "size", "width")
+    __slots__ = (
+        "_branded",
+        "_check",
+        "_forms",
+        "_key",
+        "_tone",
+        "_turns",
+        "_wheels",
+        "brief",
+        "grammar",
+        "size",
+        "width",
+    )
 
     def __init__(self, bank: Bank, brief: Brief, *, seed: int, address: int | None, best_of: int = 1) -> None:
         constraints = Constraints(brief)
@@ -46,21 +59,20 @@ class PostLanguage:
         self._check = constraints.violations
         self._tone = bank.tone
         self._branded = brief.brand is not None
-        if conflicts := constraints.forbidden_in(brief.topic):
-            raise PostRejectedError(tuple(f"the topic itself contains the forbidden {word!r}" for word in conflicts))
+        conflicts = [f'The topic contains the forbidden "{word}".' for word in constraints.forbidden_in(brief.topic)]
+        if conflicts or constraints.conflicts():
+            raise PostRejectedError((*conflicts, *constraints.conflicts()))
         axes = axes_of(bank, brief, address, allowed=lambda text: not constraints.forbidden_in(text))
         chosen = forms.choose(axes, brief.max_length)
         if not chosen:
-            raise PostRejectedError(
-                (f"topic and facts alone need {forms.shortest(axes)} characters, max_length is {brief.max_length}",)
-            )
+            needed = forms.shortest(axes)
+            reason = f"The topic and the facts need {needed} characters; at most {brief.max_length} are allowed."
+            raise PostRejectedError((reason,))
         rest = forms.full(axes, brief.max_length) if chosen[0].rich else None
         # The brief is part of the seed: otherwise one seed would open every brief with the same hook.
-        key = f"{seed}/{self.grammar}/{hashlib.sha256(canonical(brief.to_dict())).hexdigest()}"
-        self._forms = [
-            (form, Wheels(form.radices, f"{key}/{place}"), form.place("lead", "topic"))
-            for place, form in enumerate([*chosen, rest] if rest else chosen)
-        ]
+        self._key = f"{seed}/{self.grammar}/{hashlib.sha256(canonical(brief.to_dict())).hexdigest()}"
+        self._forms = [*chosen, rest] if rest else chosen
+        self._wheels: dict[int, Wheels] = {}  # made for a form when its first turn comes
         sizes = [form.size for form in chosen]
         self.width = max(1, min(best_of, sum(sizes) // 1000))
         self._turns = Turns(sizes, rest.size if rest else 0, run=self.width)
@@ -94,9 +106,12 @@ class PostLanguage:
         if not 0 <= index < self.size:
             raise IndexError(f"post {index} of a language of {self.size}")
         which, place = self._turns(index)
-        form, wheels, lead = self._forms[which]
+        form = self._forms[which]
+        wheels = self._wheels.get(which)
+        if wheels is None:
+            wheels = self._wheels[which] = Wheels(form.radices, f"{self._key}/{which}")
         text, options = form.join(wheels(place))
-        subject = options[lead].text
+        subject = options[form.place("lead", "topic")].text
         return text, options, text.find(subject) + len(subject)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postopt.generation.templates.axes import Option
+from postopt.generation.templates.clause import Option
 
 FOLD = 125
 """Code points a phone shows of a Facebook post before "see more": common advice, not a documented limit."""
