@@ -1,1 +1,5 @@
-"""TODO"""
+"""The engine: which backend is fastest here, found out by measuring, and handed out."""
+
+from postopt.engine.engine import OptimizedEngine
+
+__all__ = ["OptimizedEngine"]

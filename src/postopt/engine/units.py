@@ -1,0 +1,20 @@
+"""Sizes and durations in words."""
+
+from __future__ import annotations
+
+
+def payload(role: str, size: int) -> str:
+    """Return a size class in words: "4 KB", "256 B", or "32 rows" for scoring; "" for none."""
+    if not size:
+        return ""
+    if role == "scoring":
+        return f"{size} rows" if size > 1 else "1 row"
+    return f"{size // 1024} KB" if size >= 1024 else f"{size} B"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with three digits and its unit: "1.23 us"."""
+    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= factor:
+            return f"{seconds / factor:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
