@@ -1,0 +1,1 @@
+"""When work runs: how much at once, and in which order."""
