@@ -47,6 +47,7 @@ def test_every_public_name_is_in_the_reference(package):
     missing = [
         name
         for name in getattr(package, "__all__", [])
-        if not {package.__name__, f"{package.__name__}.{name}", getattr(getattr(package, name), "__module__", "")} & documented
+        if not {package.__name__, f"{package.__name__}.{name}", getattr(getattr(package, name), "__module__", "")}
+        & documented
     ]
     assert missing == []

@@ -22,7 +22,8 @@ from postopt.engine import OptimizedEngine
 engine = OptimizedEngine(wisdom=None)
 encoded = engine.json.dumps({"a": [1]}).decode()
 rejected = [entry for entry in engine.report().to_dict()["rejected"] if entry["library"] == "orjson"]
-print(json.dumps({"encoded": encoded, "imported": "orjson" in sys.modules, "rejected": rejected, "name": engine.json.name}))
+seen = {"encoded": encoded, "imported": "orjson" in sys.modules, "rejected": rejected, "name": engine.json.name}
+print(json.dumps(seen))
 """
 
 

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from postopt import Brief
+from postopt.generation.templates import TemplateGenerator
+from postopt.testing import FaultPlan, ScriptedClock
+from postopt.writer import PostWriter
+
 CLOCKS = {
     *(f"time.{clock}{unit}" for clock in ("time", "monotonic", "perf_counter", "process_time", "thread_time")
       for unit in ("", "_ns")),
@@ -38,3 +45,16 @@ def test_no_test_sleeps(tests):
         if name in SLEEPS and [getattr(argument, "value", None) for argument in call.args] != [0]
     ]
     assert found == []
+
+
+def test_a_seed_replays_a_run():
+    def run(seed):
+        clock = ScriptedClock(100.0)
+        faulty = FaultPlan.drawn(TemplateGenerator(seed=seed), seed=seed, calls=8, error=0.2, garbage=0.2)
+        writer = PostWriter(faulty, clock=clock, wall_clock=clock, concurrency=1)
+        brief = Brief(topic="our new bakery", facts={"price": "3.50"})
+        posts = asyncio.run(writer.write(brief, n=8))
+        return list(posts), posts.rejections
+
+    assert run(1) == run(1)
+    assert run(1) != run(2)

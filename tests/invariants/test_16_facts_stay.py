@@ -15,7 +15,9 @@ from postopt.writer import PostWriter
 
 # What real facts look like, and what tries to break out of a template.
 VALUES = st.one_of(
-    st.sampled_from(["€3.50", "24/12/2026", "https://example.com/a?b=c&d", "Zoë O'Hara", "50 % off", "{topic}", "%s", "<b>"]),
+    st.sampled_from(
+        ["€3.50", "24/12/2026", "https://example.com/a?b=c&d", "Zoë O'Hara", "50 % off", "{topic}", "%s", "<b>"]
+    ),
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30).filter(str.strip),
 )
 NAMES = st.text(st.characters(categories=["L"]), min_size=1, max_size=10)
