@@ -86,6 +86,8 @@ def test_tight_layouts_drop_labels_only_where_the_value_says_what_it_is():
     facts = factual.facts_of({"horario": "de 8:00 a 10:00", "café solo": "1,30 €"})
     shown = [way.render(facts) for way in factual.tight_layouts(facts)]
     assert shown == ["Horario: de 8:00 a 10:00 · café solo: 1,30 €", "de 8:00 a 10:00 · café solo: 1,30 €"]
+    priced = factual.facts_of({"precio": "395 €", "cupo": "tres"})
+    assert [way.render(priced) for way in factual.tight_layouts(priced)][-1] == "395 € · cupo: tres"
     two_times = factual.facts_of({"opens": "9:00", "closes": "17:00"})
     assert [way.render(two_times) for way in factual.tight_layouts(two_times)] == ["Opens: 9:00 · closes: 17:00"]
 

@@ -108,6 +108,14 @@ class TestGenerator:
         mentions = [generator.compose(brief, variant).text.count("Crumb & Ember") for variant in range(40)]
         assert mentions.count(1) >= 36
 
+    def test_a_call_to_action_that_finds_no_room_is_noted(self):
+        brief = Brief(
+            topic="Sale", tone="playful", facts={"first item": "15%"}, call_to_action="Come in " * 5, max_length=40
+        )
+        completion = TemplateGenerator().compose(brief)
+        assert "Come in" not in completion.text
+        assert "no room for the call to action" in completion.trace.notes
+
     def test_variants_end_where_the_language_ends(self, bank):
         generator = TemplateGenerator(banks=[bank], best_of=16)
         brief = Brief(topic="Sale", tone="friendly", max_length=30, facts={"first item": "15%"})

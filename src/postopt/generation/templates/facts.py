@@ -55,6 +55,7 @@ _ICONS: dict[Kind, str] = {
     "link": "🔗", "email": "✉️", "phone": "📞", "money": "🏷️", "percent": "🏷️", "time": "🗓️", "place": "📍", "other": "🔹",
 }  # fmt: skip
 _SELF_EXPLAINING = frozenset({"link", "email", "phone", "time"})
+_PLAIN_PRICE = frozenset({"price", "precio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,8 @@ def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layo
 def tight_layouts(facts: tuple[Fact, ...]) -> list[Layout]:
     """Return layouts for very little room: labels only where a value needs one."""
     short = [Layout(_lower_labelled, " · ")]
-    kinds = [fact.kind for fact in facts if fact.kind in _SELF_EXPLAINING]
-    if kinds and len(set(kinds)) == len(kinds):
+    clear = [fact.kind for fact in facts if _is_clear(fact)]
+    if clear and len(set(clear)) == len(clear):
         short.append(Layout(_bare_where_clear, " · ", capital=False))  # it may begin with a value
     return short
 
@@ -148,7 +149,12 @@ def _lower_labelled(fact: Fact) -> str:
 
 
 def _bare_where_clear(fact: Fact) -> str:
-    return fact.value if fact.kind in _SELF_EXPLAINING else _lower_labelled(fact)
+    return fact.value if _is_clear(fact) else _lower_labelled(fact)
+
+
+def _is_clear(fact: Fact) -> bool:
+    """Say whether the value tells by itself what it is. An amount may be a price or a fee, so its label must agree."""
+    return fact.kind in _SELF_EXPLAINING or (fact.kind == "money" and fact.label.casefold() in _PLAIN_PRICE)
 
 
 def _english_sentence(fact: Fact) -> str | None:

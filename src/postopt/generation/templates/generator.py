@@ -66,7 +66,7 @@ class TemplateGenerator:
         for text in language.best(variant):
             reasons = language.violations(text)
             if not reasons:
-                trace = Trace(tier="template", model=language.grammar, notes=(f"best of {language.width}",))
+                trace = Trace(tier="template", model=language.grammar, notes=language.notes())
                 return Completion(text=text, generator=self.name, trace=trace, index=variant, seed=self.seed)
         raise PostRejectedError(reasons)
 

@@ -98,6 +98,12 @@ class PostLanguage:
             scored.append((demerits(options, lead_end, self._tone, branded=self._branded), index, text))
         return [text for _, _, text in sorted(scored)]
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of the trace should know about how the posts are made."""
+        held = {axis.name for form in self._forms for axis in form.axes}
+        called = self.brief.call_to_action is None or held & {"call", "cta"}
+        return (f"best of {self.width}", *(() if called else ("no room for the call to action",)))
+
     def violations(self, text: str) -> tuple[str, ...]:
         """Return how a text breaks the brief; empty for every post of this language."""
         return self._check(text)
