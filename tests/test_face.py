@@ -44,10 +44,8 @@ def test_every_public_name_is_in_the_reference(package):
     """A name is documented by its package's or its module's page, or by a directive of its own."""
     pages = "\n".join(page.read_text("utf-8") for page in REFERENCE.glob("*.md"))
     documented = set(re.findall(r"auto\w+:: ([\w.]+)", pages))
+    homes = {name: getattr(getattr(package, name), "__module__", "") for name in getattr(package, "__all__", [])}
     missing = [
-        name
-        for name in getattr(package, "__all__", [])
-        if not {package.__name__, f"{package.__name__}.{name}", getattr(getattr(package, name), "__module__", "")}
-        & documented
+        name for name, home in homes.items() if not {package.__name__, f"{package.__name__}.{name}", home} & documented
     ]
     assert missing == []

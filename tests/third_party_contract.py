@@ -21,7 +21,7 @@ class ThirdPartyContract(Contract):
 
     allowed = fields.SetField(subfield=fields.StringField())
 
-    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002, FBT001  # import-linter's signature
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Compare the imports in `graph` with the table; both are lines "importer -> library"."""
         ours = set(self.session_options["root_packages"])
         found = {
