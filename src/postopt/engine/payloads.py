@@ -8,9 +8,10 @@ one post and that of a feed, so read compression ratios as an order, not as a pr
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from postopt.engine.records import SIZES
 
@@ -131,7 +132,14 @@ def synthetic(size: int, count: int | None = None) -> list[Any]:
     return [_payload(rng, size, languages[i % 2]) for i in range(count or _COUNTS[size])]
 
 
-def choose(objects: Sequence[Any] | None) -> dict[int, list[Any]]:
+class Payloads(NamedTuple):
+    """What one size class is measured on: objects, and the same as JSON bytes."""
+
+    objects: list[Any]
+    encoded: list[bytes]
+
+
+def choose(objects: Sequence[Any] | None) -> dict[int, Payloads]:
     """Return what to measure on at each of `SIZES`: the caller's objects where they fit, else synthetic ones.
 
     An object belongs to the nearest class on a logarithmic scale; those above `LARGEST` bytes are left out.
@@ -140,13 +148,18 @@ def choose(objects: Sequence[Any] | None) -> dict[int, list[Any]]:
         TypeError: an object is not made of JSON's types.
         ValueError: an object holds NaN, an infinity or a cycle.
     """
-    chosen: dict[int, list[Any]] = {size: [] for size in SIZES}
+    chosen = {size: Payloads([], []) for size in SIZES}
     for obj in objects or ():
-        length = len(encode(obj))
-        size = min(SIZES, key=lambda size: max(length, size) / max(min(length, size), 1))
-        if length <= LARGEST and len(chosen[size]) < _COUNTS[size]:
-            chosen[size].append(obj)
-    return {size: chosen[size] or synthetic(size) for size in SIZES}
+        blob = encode(obj)
+        size = min(SIZES, key=lambda size: abs(math.log(len(blob) / size)))
+        if len(blob) <= LARGEST and len(chosen[size].objects) < _COUNTS[size]:
+            chosen[size].objects.append(obj)
+            chosen[size].encoded.append(blob)
+    for size in SIZES:
+        if not chosen[size].objects:
+            posts = synthetic(size)
+            chosen[size] = Payloads(posts, [encode(post) for post in posts])
+    return chosen
 
 
 def encode(obj: Any) -> bytes:

@@ -7,8 +7,8 @@ them only. Here contenders take turns:
 1. In each round every contender still in the race runs one burst, of about 100 us and at least one call, in an
    order shuffled anew. Whatever lasts longer than a round disturbs all of them alike.
 2. Who is clearly slower leaves early, so that time is spent where the decision is close: after 3 rounds whoever
-   took more than twice as long as the leader in every one; from 5 rounds on by a sign test against the leader,
-   round by round.
+   took twice as long as the leader, best burst against best burst; from 5 rounds on by a sign test against the
+   leader, round by round.
 3. A contender's cost is the mean of the fastest third of its bursts. Disturbances only ever add time, so the fast
    end repeats best; a third of them, because a single fastest burst repeats less well than several.
 4. Costs that differ by less than the tie count as equal, and the order given decides: the same machine gives the
@@ -36,7 +36,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from postopt.clock import Clock
-from postopt.engine.records import Timing
+from postopt.engine.records import Cell, Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Rules:
 
     Attributes:
         burst_seconds: how long one burst takes, unless a single call takes longer.
-        hopeless_rounds: rounds after which contenders that took `hopeless` times the leader's time leave.
+        hopeless_rounds: rounds after which contenders leave whose fastest burst took `hopeless` times the leader's.
         hopeless: that multiple.
         sign_rounds: rounds from which the sign test may send contenders away.
         alpha: its level, one-sided.
@@ -59,7 +59,7 @@ class Rules:
     hopeless_rounds: int = 3
     hopeless: float = 2.0
     sign_rounds: int = 5
-    alpha: float = 0.035
+    alpha: float = 0.04
     settle_rounds: int = 15
     shown_rounds: int = 7
     most_rounds: int = 31
@@ -72,7 +72,7 @@ PATIENT = Rules(sign_rounds=9, alpha=0.005, settle_rounds=45, shown_rounds=31, m
 TIE = 0.04
 """Relative difference below which costs count as equal: 5 %, less what an estimate of a few bursts may be off."""
 
-_SETTLED = 0.05
+_EQUAL = 0.05
 _DISAGREE = 1.5
 
 
@@ -131,14 +131,40 @@ def race(
     timings = {
         name: Timing(tuple(b.wall for b in series), tuple(b.cpu for b in series)) for name, series in bursts.items()
     }
-    return Outcome(timings, pick({name: timings[name] for name in running}, running))
+    return Outcome(timings, pick(timings, order))
+
+
+def winner(cell: Cell, timings: Mapping[str, Timing], order: Sequence[str]) -> str:
+    """Return who wins the cell: the fastest; for the goal "size" the fastest of those with the smallest output."""
+    if cell.goal != "size":
+        return pick(timings, order)
+    near = smallest({name: timings[name].bytes_out for name in order})
+    return pick({name: timings[name] for name in near}, near)
+
+
+def smallest(sizes: Mapping[str, int]) -> list[str]:
+    """Return the names whose output, in bytes, is within 5 % of the smallest."""
+    limit = min(sizes.values(), default=0) * (1 + _EQUAL)
+    return [name for name, size in sizes.items() if size <= limit]
 
 
 def pick(timings: Mapping[str, Timing], order: Sequence[str]) -> str:
     """Return the first name in `order` whose cost is within the tie of the least cost."""
-    decisive = deciding_bursts(timings)
-    costs = {name: cost(decisive[name]) for name in order}
-    return _first_within_tie(costs, order)
+    seconds = costs(timings)
+    limit = min(seconds.values()) * (1 + TIE)
+    return next(name for name in order if seconds[name] <= limit)
+
+
+def costs(timings: Mapping[str, Timing]) -> dict[str, float]:
+    """Return everybody's cost in seconds per call, comparable also for those who left early.
+
+    All start together, so a series of n bursts belongs to the first n rounds: it is compared with the leader's
+    first n, and given on the scale of the leader's whole series.
+    """
+    series = deciding_bursts(timings)
+    most = max(len(bursts) for bursts in series.values())
+    leader = min((bursts for bursts in series.values() if len(bursts) == most), key=cost)
+    return {name: cost(bursts) * cost(leader) / cost(leader[: len(bursts)]) for name, bursts in series.items()}
 
 
 def deciding_bursts(timings: Mapping[str, Timing]) -> dict[str, tuple[float, ...]]:
@@ -152,11 +178,6 @@ def cost(bursts: Sequence[float]) -> float:
     """Return the mean of the fastest third of the bursts, in their unit."""
     fastest = sorted(bursts)[: max(1, len(bursts) // 3)]
     return math.fsum(fastest) / len(fastest)
-
-
-def _first_within_tie(costs: Mapping[str, float], order: Sequence[str]) -> str:
-    limit = min(costs.values()) * (1 + TIE)
-    return next(name for name in order if costs[name] <= limit)
 
 
 def _clocks_disagree(timing: Timing) -> bool:
@@ -185,7 +206,7 @@ def _survivors(series: Mapping[str, Sequence[float]], running: Sequence[str], ru
     for position, name in enumerate(running):
         allowed = 1 + TIE if position < lead else 1 / (1 + TIE)
         if name != leader and rounds >= rules.hopeless_rounds:
-            if _rounds_above(series[name], series[leader], rules.hopeless) == rounds:
+            if min(series[name]) > rules.hopeless * min(series[leader]):
                 continue
             slower = _rounds_above(series[name], series[leader], allowed)
             if rounds >= rules.sign_rounds and _sign_test(slower, rounds) <= rules.alpha:
@@ -199,7 +220,7 @@ def _decided(series: Mapping[str, Sequence[float]], running: Sequence[str], rule
     leader = _leader(series, running)
     rounds = len(series[leader])
     costs = [cost(series[name]) for name in running]
-    if rounds >= rules.settle_rounds and max(costs) <= min(costs) * (1 + _SETTLED):
+    if rounds >= rules.settle_rounds and max(costs) <= min(costs) * (1 + _EQUAL):
         return True
     # Whoever precedes the leader is surely within the tie, and nobody is left that would have to beat it.
     return running[-1] == leader and all(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from postopt.backends.base import CompressionBackend, HashBackend, JSONBackend
-from postopt.engine.payloads import encode
+from postopt.engine.payloads import Payloads
 from postopt.engine.records import Cell
 
 
@@ -22,21 +22,21 @@ class Work(NamedTuple):
     bytes_out: int = 0
 
 
-def work(cell: Cell, backend: Any, objects: Mapping[int, Sequence[Any]]) -> Work:
+def work(cell: Cell, backend: Any, payloads: Mapping[int, Payloads]) -> Work:
     """Return what `backend` has to do in `cell`.
 
     Args:
         cell: role, goal and size class.
         backend: an object that keeps the role's protocol.
-        objects: payloads by size class, as `payloads.choose` returns them.
+        payloads: by size class, as `payloads.choose` returns them.
     """
     match cell.role:
         case "json":
-            return _json(cell.goal, backend, objects[cell.size])
+            return _json(cell.goal, backend, payloads[cell.size])
         case "hash" | "fingerprint":
-            return _hash(backend, objects[cell.size])
+            return _hash(backend, payloads[cell.size])
         case "compression":
-            return _compression(backend, objects[cell.size])
+            return _compression(backend, payloads[cell.size])
         case "scoring":
             # Here, not above: it imports numpy, which costs more than measuring every other role.
             from postopt.engine.heads import head  # noqa: PLC0415
@@ -46,19 +46,19 @@ def work(cell: Cell, backend: Any, objects: Mapping[int, Sequence[Any]]) -> Work
             raise ValueError(f"the role {cell.role!r} has nothing to measure")
 
 
-def _json(goal: str, backend: JSONBackend, objects: Sequence[Any]) -> Work:
+def _json(goal: str, backend: JSONBackend, payloads: Payloads) -> Work:
     if goal == "dumps":
-        return Work(_over(backend.dumps, objects), len(objects))
-    return Work(_over(backend.loads, [encode(obj) for obj in objects]), len(objects))
+        return Work(_over(backend.dumps, payloads.objects), len(payloads.objects))
+    return Work(_over(backend.loads, payloads.encoded), len(payloads.encoded))
 
 
-def _hash(backend: HashBackend, objects: Sequence[Any]) -> Work:
-    return Work(_over(backend.digest, [encode(obj) for obj in objects]), len(objects))
+def _hash(backend: HashBackend, payloads: Payloads) -> Work:
+    return Work(_over(backend.digest, payloads.encoded), len(payloads.encoded))
 
 
-def _compression(backend: CompressionBackend, objects: Sequence[Any]) -> Work:
+def _compression(backend: CompressionBackend, payloads: Payloads) -> Work:
     """What is stored is read again: one call compresses and decompresses."""
-    blobs = [encode(obj) for obj in objects]
+    blobs = payloads.encoded
     compress, decompress = backend.compress, backend.decompress
 
     def run() -> None:
