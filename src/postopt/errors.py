@@ -36,7 +36,10 @@ class BriefError(PostoptError, ValueError):
     """A brief holds a value that is not allowed; `field`, `value` and `allowed` say which, what and why."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        shown = repr(value)
+        try:
+            shown = repr(value)
+        except ValueError:  # an int of more digits than Python converts
+            shown = f"a huge {type(value).__name__}"
         if len(shown) > 80:
             shown = shown[:77] + "..."
         super().__init__(f"brief.{field} is {shown}; allowed: {allowed}")
@@ -44,8 +47,8 @@ class BriefError(PostoptError, ValueError):
         self.value = value
         self.allowed = allowed
 
-    def __reduce__(self) -> tuple[type[BriefError], tuple[str, object, str]]:
-        return type(self), (self.field, self.value, self.allowed)
+    def __reduce__(self) -> tuple[type[BriefError], tuple[str, object, str], dict[str, object]]:
+        return type(self), (self.field, self.value, self.allowed), vars(self)
 
 
 class MissingDependencyError(PostoptError, ImportError):
@@ -79,8 +82,8 @@ class PostRejectedError(GenerationError):
         super().__init__("; ".join(reasons))
         self.reasons = reasons
 
-    def __reduce__(self) -> tuple[type[PostRejectedError], tuple[tuple[str, ...]]]:
-        return type(self), (self.reasons,)
+    def __reduce__(self) -> tuple[type[PostRejectedError], tuple[tuple[str, ...]], dict[str, object]]:
+        return type(self), (self.reasons,), vars(self)
 
 
 class EventBusClosedError(PostoptError):

@@ -20,6 +20,8 @@ PLATFORMS = ("facebook", "facebook_ad", "instagram", "x", "linkedin")
 MAX_TEXT = 10_000
 MAX_ITEMS = 100
 
+# Unicode's control characters (general category Cc) but tab and line ends, and lone surrogates.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -264,7 +266,7 @@ def _check_text(name: str, value: object, *, may_be_blank: bool = False) -> None
         raise BriefError(name, value, "a text" if may_be_blank else "a non-blank text")
     if len(value) > MAX_TEXT:
         raise BriefError(name, value, f"at most {MAX_TEXT} characters, got {len(value)}")
-    if any((c < " " and c not in "\n\t\r") or "\ud800" <= c <= "\udfff" for c in value):
+    if _UNPRINTABLE.search(value):
         raise BriefError(name, value, "text without control characters or lone surrogates")
 
 
