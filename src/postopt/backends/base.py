@@ -1,15 +1,19 @@
 """What the engine hands out: one protocol a role, data and callables only.
 
 Every member is a plain attribute, so that `engine.json.dumps(x)` costs two attribute loads over calling the
-library's own function. `name` and `version` say which library runs.
+library's own function. `name` and `version` say which library runs. The records below each protocol are what
+our own backends are made of; any object with the same attributes will do.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -65,11 +69,12 @@ class CompressionBackend(Backend, Protocol):
 
     @property
     def decompress(self) -> Callable[[Bytes], bytes]:
-        """Return the bytes that were compressed; raises CorruptDataError."""
+        """Return the bytes that were compressed, checksum verified; raises CorruptDataError."""
         ...
 
 
 Head: TypeAlias = "Callable[[Float32Array], Float32Array]"
+Layers: TypeAlias = "Sequence[tuple[Float32Array, Float32Array]]"
 
 
 class ScoringBackend(Backend, Protocol):
@@ -81,6 +86,63 @@ class ScoringBackend(Backend, Protocol):
         ...
 
     @property
-    def mlp(self) -> Callable[[Sequence[tuple[Float32Array, Float32Array]]], Head]:
+    def mlp(self) -> Callable[[Layers], Head]:
         """Build a ReLU network from (weights (d_in, d_out), bias (d_out,)) layers; the last has d_out = 1."""
         ...
+
+
+class LoopBackend(Backend, Protocol):
+    """Makes event loops."""
+
+    @property
+    def new_event_loop(self) -> Callable[[], AbstractEventLoop]:
+        """Return a new event loop that nobody runs yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JSONFunctions:
+    """A `JSONBackend`."""
+
+    name: str
+    version: str
+    dumps: Callable[[Any], bytes]
+    loads: Callable[[Bytes | str], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HashFunctions:
+    """A `HashBackend`."""
+
+    name: str
+    version: str
+    digest: Callable[[Bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class CompressionFunctions:
+    """A `CompressionBackend`."""
+
+    name: str
+    version: str
+    compress: Callable[[Bytes], bytes]
+    decompress: Callable[[Bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringFunctions:
+    """A `ScoringBackend`."""
+
+    name: str
+    version: str
+    linear: Callable[[Float32Array, float], Head]
+    mlp: Callable[[Layers], Head]
+
+
+@dataclass(frozen=True, slots=True)
+class LoopFunctions:
+    """A `LoopBackend`."""
+
+    name: str
+    version: str
+    new_event_loop: Callable[[], AbstractEventLoop]
