@@ -139,27 +139,34 @@ class Payloads(NamedTuple):
     encoded: list[bytes]
 
 
-def choose(objects: Sequence[Any] | None) -> dict[int, Payloads]:
-    """Return what to measure on at each of `SIZES`: the caller's objects where they fit, else synthetic ones.
+def choose(objects: Iterable[Any]) -> dict[int, Payloads]:
+    """Return the first few objects of each size class; a class that none belongs to is missing.
 
-    An object belongs to the nearest class on a logarithmic scale; those above `LARGEST` bytes are left out.
+    An object belongs to the nearest of `SIZES` on a logarithmic scale; those above `LARGEST` bytes are left out.
 
     Raises:
         TypeError: an object is not made of JSON's types.
-        ValueError: an object holds NaN, an infinity or a cycle.
+        ValueError: an object holds NaN, an infinity, a lone surrogate or a cycle.
     """
-    chosen = {size: Payloads([], []) for size in SIZES}
-    for obj in objects or ():
+    chosen: dict[int, Payloads] = {}
+    for obj in objects:
         blob = encode(obj)
         size = min(SIZES, key=lambda size: abs(math.log(len(blob) / size)))
-        if len(blob) <= LARGEST and len(chosen[size].objects) < _COUNTS[size]:
-            chosen[size].objects.append(obj)
-            chosen[size].encoded.append(blob)
-    for size in SIZES:
-        if not chosen[size].objects:
-            posts = synthetic(size)
-            chosen[size] = Payloads(posts, [encode(post) for post in posts])
-    return chosen
+        payloads = chosen.setdefault(size, Payloads([], []))
+        if len(blob) <= LARGEST and len(payloads.objects) < _COUNTS[size]:
+            payloads.objects.append(obj)
+            payloads.encoded.append(blob)
+    return {size: payloads for size, payloads in chosen.items() if payloads.objects}
+
+
+def complete(chosen: Mapping[int, Payloads]) -> dict[int, Payloads]:
+    """Return payloads for each of `SIZES`: the chosen ones, and synthetic ones for classes that are missing."""
+    missing = [size for size in SIZES if size not in chosen]
+    return {**chosen, **{size: _payloads(synthetic(size)) for size in missing}}
+
+
+def _payloads(objects: list[Any]) -> Payloads:
+    return Payloads(objects, [encode(obj) for obj in objects])
 
 
 def encode(obj: Any) -> bytes:

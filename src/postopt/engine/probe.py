@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from postopt.engine.catalog import Candidate
+from postopt.engine.payloads import choose
 from postopt.engine.process import WorkerProcess
 from postopt.engine.progress import Key, Limits, Progress
 from postopt.engine.records import Cell, Examination, Timing, Verdict
@@ -29,7 +30,7 @@ def examine(
     cells: Iterable[Cell] = (),
     timings: Mapping[Cell, Mapping[str, Timing]] | None = None,
     rigor: str = "measure",
-    payloads: Sequence[Any] | None = None,
+    payloads: Iterable[Any] | None = None,
     limit_seconds: float = 2.0,
     deadline_seconds: float = 20.0,
     path: Sequence[str] | None = None,
@@ -73,7 +74,8 @@ def examine(
         timings or {},
         Limits(limit_seconds, _RACE_SECONDS[rigor], time.monotonic() + deadline_seconds),
     )
-    settings = {"rigor": rigor, "payloads": None if payloads is None else list(payloads), "seed": seed}
+    measured = [obj for chosen in choose(payloads or ()).values() for obj in chosen.objects]
+    settings = {"rigor": rigor, "payloads": measured, "seed": seed}
     while progress.unfinished():
         try:
             worker = WorkerProcess(_BOOTSTRAP, (places, {**progress.request(), **settings}))

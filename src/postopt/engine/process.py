@@ -33,6 +33,7 @@ class WorkerProcess:
     """
 
     def __init__(self, code: str, requests: Sequence[object]) -> None:
+        data = b"".join(json.dumps(request).encode() + b"\n" for request in requests)
         if getattr(sys, "frozen", False):
             raise OSError("this program is a frozen executable: there is no interpreter to start")
         if not sys.executable:
@@ -46,7 +47,6 @@ class WorkerProcess:
             start_new_session=True,
         )
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        data = b"".join(json.dumps(request).encode() + b"\n" for request in requests)
         # A thread, because a process that never reads would block whoever writes to it.
         self._thread = threading.Thread(
             target=_converse,

@@ -154,7 +154,7 @@ class Progress:
 
     def result(self) -> Examination:
         """Return all that was found out, verdicts in the order of the candidates."""
-        verdicts = tuple(self._verdicts[key] for key in self._found)
+        verdicts = tuple(self._verdicts.get(key, seen) for key, seen in self._found.items())
         seconds = sum(race.seconds for race in self._races)
         return Examination(verdicts, tuple(self._races), seconds, tuple(self._notes))
 

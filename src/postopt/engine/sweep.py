@@ -87,15 +87,15 @@ def _look(path: Sequence[str], libraries: set[str], distributions: set[str]) -> 
         except OSError:  # not there, not readable, or an archive
             continue
         for name in [name for name in names if name.lower().startswith(prefixes)]:
-            if name.partition(".")[0] in libraries:
-                _note_module(installed, directory, name)
-            elif name.endswith(_METADATA):
+            if name.endswith(_METADATA):
                 _note_distribution(installed, directory, name, distributions)
+            elif name.partition(".")[0] in libraries:
+                _note_module(installed, directory, name)
     return installed
 
 
 def _note_distribution(installed: _Installed, directory: str, name: str, wanted: set[str]) -> None:
-    project, _, rest = name[: -len(".dist-info")].partition("-")  # both endings are as long
+    project, _, rest = name.rpartition(".")[0].partition("-")
     project = _normalised(project)
     if project in wanted and project not in installed.distributions:
         location = os.path.join(directory, name)
@@ -169,6 +169,8 @@ def _mismatch(library: str, module: _Module | None, distribution: _Distribution 
             f"{module.location} has no metadata on the path, so its version is unknown and neither the oldest "
             "version allowed nor the deny-list nor a lock can be checked"
         )
+    if distribution and not distribution.version:
+        return f"{distribution.location} names no version, so nothing that depends on it can be checked"
     if not distribution or (module and module.directory == distribution.directory) or _editable(distribution):
         return ""
     if module:

@@ -69,7 +69,7 @@ class Examiner:
         for task in request["tasks"]:
             self.emit({"event": "examining", "key": task["key"]})
             self.emit({"event": "verdict", "key": task["key"], **self._examine(task)})
-        measured = payloads.choose(request["payloads"]) if request["cells"] else {}
+        measured = payloads.complete(payloads.choose(request["payloads"])) if request["cells"] else {}
         rules = PATIENT if request["rigor"] == "patient" else MEASURE
         rng = random.Random(request["seed"])  # noqa: S311  # shuffles bursts
         for asked in request["cells"]:
