@@ -14,6 +14,15 @@ from postopt.engine.probe import examine
 
 LIMIT = 1.0
 WORKING = "from postopt.backends.json import JSON as BACKEND"
+MOJIBAKE = """
+from types import SimpleNamespace
+from postopt.backends.json import JSON
+
+def loads(data):  # what a released JSON library did to every text that is not ASCII
+    return JSON.loads(bytes(data).decode("latin-1") if not isinstance(data, str) else data)
+
+BACKEND = SimpleNamespace(name="orjson", version="3.11.0", dumps=JSON.dumps, loads=loads)
+"""
 EXAMINED = {
     "missing attribute": ("", "broken", "AttributeError: module 'orjson' has no attribute 'BACKEND'"),
     "OSError": ("raise OSError('libc.so.7: cannot open shared object file')", "broken", "OSError: libc.so.7"),
@@ -21,14 +30,7 @@ EXAMINED = {
     "segfault": ("import ctypes; ctypes.string_at(0)", "broken", "killed the process with SIGSEGV"),
     "SIGILL": ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "broken", "killed the process with SIGILL"),
     "hang": ("while True: pass", "broken", f"did not finish within {LIMIT:g} s"),
-    "wrong answer": (
-        f"{WORKING}\nfrom types import SimpleNamespace\n"
-        "BACKEND = SimpleNamespace(name='orjson', version='3.11.0', dumps=BACKEND.dumps, "
-        "loads=lambda data: BACKEND_LOADS(data.decode('latin-1') if isinstance(data, bytes) else data))\n"
-        "from postopt.backends.json import JSON; BACKEND_LOADS = JSON.loads",
-        "wrong",
-        "",
-    ),
+    "wrong answer": (MOJIBAKE, "wrong", ""),
     # Beyond the eleven kinds of the drill.
     "os._exit": ("import os; os._exit(0)", "broken", "ended the process with status 0"),
     "no such module": ("import a_module_that_is_not_there", "broken", "ModuleNotFoundError: No module named 'a_mod"),
@@ -126,13 +128,13 @@ class TestBadManners:
     @pytest.mark.parametrize(
         "source",
         [
-            "import sys, os\nfor _ in range(64): os.write(1, b'x' * 65536); os.write(2, b'y' * 65536)\nprint('{}' * 10000)",
+            "import os\nfor _ in range(64): os.write(1, b'x' * 65536); os.write(2, b'y' * 65536)\nprint('{}' * 10000)",
             "import sys; sys.stdout = sys.stderr = sys.stdin = None",
             "import sys; assert sys.stdin.read() == ''",
             "import logging; logging.disable(); import atexit, os; atexit.register(os._exit, 3)",
             "import threading; threading.Thread(target=threading.Event().wait).start()",
             "import os; os.fork()",
-            "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGINT, signal.SIG_IGN)",
+            "from signal import *; signal(SIGTERM, SIG_IGN); signal(SIGINT, SIG_IGN)",
             "import os; os.setpgid(0, 0) if os.getpgrp() != os.getpid() else None",
         ],
         ids=["prints 8 MB", "replaces streams", "reads stdin", "exit handler", "thread", "forks", "signals", "group"],

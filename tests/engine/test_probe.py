@@ -250,25 +250,28 @@ class TestNoProcess:
         assert "status 1" in result.notes[0]
 
 
+class Reports:
+    """Messages as a process would send them; `TimeoutError` stands for silence."""
+
+    def __init__(self, *messages):
+        self.messages = iter(messages)
+
+    def next_message(self, seconds):
+        message = next(self.messages, None)
+        if message is TimeoutError:
+            raise TimeoutError
+        return message
+
+
 class TestProgress:
     """Who is blamed for what, on scripted reports."""
-
-    class Reports:
-        def __init__(self, *messages):
-            self.messages = iter(messages)
-
-        def next_message(self, seconds):
-            message = next(self.messages, None)
-            if message is TimeoutError:
-                raise TimeoutError
-            return message
 
     def progress(self, candidates, *cells, deadline=float("inf")):
         return Progress(candidates, sweep(candidates), {}, cells, {}, Limits(2.0, 5.0, deadline))
 
     def test_an_end_before_the_first_step_ends_the_examination(self, stdlib):
         progress = self.progress([stdlib])
-        fault = progress.follow(self.Reports({"event": "ready"}))
+        fault = progress.follow(Reports({"event": "ready"}))
         assert fault == Fault()
         progress.blame(fault, "stopped reporting", final=True)
         assert not progress.unfinished()
@@ -278,12 +281,12 @@ class TestProgress:
 
     def test_silence_is_blamed_on_the_step_that_was_announced(self, stdlib):
         progress = self.progress([stdlib])
-        fault = progress.follow(self.Reports({"event": "examining", "key": ["json", "stdlib"]}, TimeoutError))
+        fault = progress.follow(Reports({"event": "examining", "key": ["json", "stdlib"]}, TimeoutError))
         assert fault == Fault(key=("json", "stdlib"), waited=2.0)
 
     def test_after_the_deadline_nobody_is_to_blame(self, stdlib):
         progress = self.progress([stdlib], deadline=0.0)
-        fault = progress.follow(self.Reports({"event": "examining", "key": ["json", "stdlib"]}, TimeoutError))
+        fault = progress.follow(Reports({"event": "examining", "key": ["json", "stdlib"]}, TimeoutError))
         assert fault.late
         progress.blame(fault, "", final=True)
         assert progress.result().verdicts[0].state == "working"
@@ -291,7 +294,7 @@ class TestProgress:
     def test_an_end_in_a_race_between_our_own_costs_the_cell(self):
         cell = Cell("hash", "digest", 256)
         progress = self.progress([SHA256, BLAKE2B], cell)
-        fault = progress.follow(self.Reports({"event": "racing", "cell": list(cell)}))
+        fault = progress.follow(Reports({"event": "racing", "cell": list(cell)}))
         progress.blame(fault, "killed the process with SIGSEGV", final=True)
         assert progress.request()["cells"] == []
         assert progress.result().notes[0].startswith("killed the process with SIGSEGV while hash digest at 256 bytes")

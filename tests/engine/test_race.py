@@ -25,7 +25,7 @@ class Machine:
         self.log = []
 
     def function(self, name, seconds, *, cpu=1.0):
-        """A call that takes `seconds` (a number, or an iterator of one number a call), `cpu` times that on the processor."""
+        """A call that takes `seconds` (one number, or an iterator of them) and `cpu` times that of processor time."""
         series = iter(seconds) if hasattr(seconds, "__next__") else itertools.repeat(seconds)
 
         def call():
