@@ -19,7 +19,7 @@ from postopt.engine.sweep import sweep
 from postopt.errors import BackendError, WisdomError
 
 if TYPE_CHECKING:
-    from postopt.engine.report import Report
+    from postopt.engine import EngineReport
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _report(engine: OptimizedEngine, args: argparse.Namespace) -> Report:
+def _report(engine: OptimizedEngine, args: argparse.Namespace) -> EngineReport:
     if not args.measure:
         for role in ROLES:
             try:
@@ -95,7 +95,7 @@ def _postopt_version() -> str:
         return "not installed"
 
 
-def _text(facts: dict[str, Any], report: Report, *, measured: bool) -> str:
+def _text(facts: dict[str, Any], report: EngineReport, *, measured: bool) -> str:
     versions, wisdom, device = facts["versions"], facts["wisdom"], facts["device"]
     libraries = ", ".join(f"{name} {found}" for name, found in facts["libraries"].items())
     kept = wisdom["path"] or "off (POSTOPT_WISDOM)"

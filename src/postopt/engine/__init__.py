@@ -1,5 +1,6 @@
 """The engine: which backend is fastest here, found out by measuring, and handed out."""
 
 from postopt.engine.engine import OptimizedEngine
+from postopt.engine.report import EngineReport
 
-__all__ = ["OptimizedEngine"]
+__all__ = ["EngineReport", "OptimizedEngine"]

@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -30,10 +29,11 @@ from postopt.engine.permission import IN_LOOP, here, in_event_loop
 from postopt.engine.slots import SLOTS
 
 if TYPE_CHECKING:
-    from postopt.backends.base import CompressionBackend, HashBackend, JSONBackend, ScoringBackend
+    from pathlib import Path
+
+    from postopt.backends.base import CompressionBackend, HashBackend, JSONBackend, LoopBackend, ScoringBackend
     from postopt.engine.device import DevicePlan
-    from postopt.engine.handles import LoopBackend
-    from postopt.engine.report import Report
+    from postopt.engine.report import EngineReport
     from postopt.engine.resolve import Resolver
 
 RIGORS = ("estimate", "measure", "patient", "wisdom_only")
@@ -137,7 +137,7 @@ class OptimizedEngine:
         """
         from postopt.engine import lock  # noqa: PLC0415  # imports json, which a host may never need
 
-        locked = lock.read(Path(path))
+        locked = lock.read(path)
         engine = cls()
         engine._pins = {**engine._pins, **locked}
         engine.prepare({SLOTS[slot][0] for slot in locked})
@@ -247,10 +247,9 @@ class OptimizedEngine:
 
         self.prepare()
         with self._lock:
-            lock.write(Path(path), self._open())
-        return Path(path)
+            return lock.write(path, self._open())
 
-    def report(self, *, measure: bool = False, calls_per_second: float | None = None) -> Report:
+    def report(self, *, measure: bool = False, calls_per_second: float | None = None) -> EngineReport:
         """Return what was chosen, by how much, and what would be better.
 
         Covers the roles used so far; a fresh engine reports "unmeasured".
@@ -263,7 +262,7 @@ class OptimizedEngine:
         Raises:
             RuntimeError: `measure`, and an event loop runs in this thread.
         """
-        from postopt.engine import report  # noqa: PLC0415  # a program may never ask
+        from postopt.engine import diagnosis  # noqa: PLC0415  # a program may never ask
 
         if measure and in_event_loop():
             raise RuntimeError("report(measure=True) would block the event loop of this thread")
@@ -272,7 +271,7 @@ class OptimizedEngine:
             if measure:
                 resolver.measure_all()
                 self._keep(ROLES)
-            return report.build(resolver, calls_per_second=calls_per_second)
+            return diagnosis.diagnose(resolver, calls_per_second=calls_per_second)
 
     def explain(self, role: str) -> str:
         """Return in words who fills `role` and why: numbers, rejections, overrides. Measures nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from postopt.engine.advice import saving
-from postopt.engine.report import measured
+from postopt.engine.diagnosis import measured
 from postopt.engine.slots import SLOTS, candidates_of, cells_of
 from postopt.engine.units import duration, payload
 

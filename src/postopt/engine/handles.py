@@ -22,7 +22,7 @@ and both give right answers, because the slots are filled before a handle is set
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -35,27 +35,9 @@ if TYPE_CHECKING:
         HashBackend,
         Head,
         JSONBackend,
+        LoopBackend,
         ScoringBackend,
     )
-
-
-class LoopBackend(Protocol):
-    """Makes event loops."""
-
-    @property
-    def name(self) -> str:
-        """Name in reports, overrides and lock files."""
-        ...
-
-    @property
-    def version(self) -> str:
-        """Version of the library that does the work."""
-        ...
-
-    @property
-    def new_event_loop(self) -> Callable[[], AbstractEventLoop]:
-        """Return a new event loop that nobody runs yet."""
-        ...
 
 
 class Gate(NamedTuple):

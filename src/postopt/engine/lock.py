@@ -7,6 +7,7 @@ on the input's size lists its gates: {"hash": "sha256==3.11.7 <4096; blake3==1.0
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +25,16 @@ _PART = re.compile(r"([a-z0-9_]+)==(\S+)(?: <([1-9][0-9]{0,17}))?", re.ASCII)
 MAX_BYTES = 100_000
 
 
-def write(path: Path, resolver: Resolver) -> None:
-    """Write what `resolver` chose for every slot to `path`, whole or not at all.
+def write(path: str | os.PathLike[str], resolver: Resolver) -> Path:
+    """Write what `resolver` chose for every slot to `path`, whole or not at all; return the path.
 
     Raises:
         OSError: `path` cannot be written.
     """
     roles = {slot: _text(resolver, slot) for slot in SLOTS}
-    write_whole(path, json.dumps(roles, indent=2).encode() + b"\n")
+    target = Path(path)
+    write_whole(target, json.dumps(roles, indent=2).encode() + b"\n")
+    return target
 
 
 def _text(resolver: Resolver, slot: str) -> str:
@@ -42,7 +45,7 @@ def _text(resolver: Resolver, slot: str) -> str:
     return "; ".join(parts)
 
 
-def read(path: Path) -> dict[str, Pin]:
+def read(path: str | os.PathLike[str]) -> dict[str, Pin]:
     """Return the explicit choice that a lock file makes for each slot it lists.
 
     Raises:
@@ -50,7 +53,7 @@ def read(path: Path) -> dict[str, Pin]:
         BackendUnavailableError: it names a role or a backend that does not exist.
     """
     try:
-        with path.open("rb") as file:
+        with Path(path).open("rb") as file:
             data = json.loads(file.read(MAX_BYTES))
     except OSError as error:
         raise WisdomError(f"lock file {path}: {error.strerror or error}") from error
@@ -61,7 +64,7 @@ def read(path: Path) -> dict[str, Pin]:
     return {slot: _pin(path, slot, text) for slot, text in data.items()}
 
 
-def _pin(path: Path, slot: str, text: object) -> Pin:
+def _pin(path: str | os.PathLike[str], slot: str, text: object) -> Pin:
     parts = [_PART.fullmatch(part) for part in text.split("; ")] if isinstance(text, str) else [None]
     matches = [part for part in parts if part is not None]
     bounds = [int(part[3] or 0) for part in matches]

@@ -93,7 +93,7 @@ class Resolver:
         self._examined = examined
         self._now = now
         self._backends: dict[tuple[str, str], Any] = {}
-        self.wisdom = wisdom.locate(setting)
+        self.wisdom = wisdom.locate(setting, now=now)
         self._known = self.wisdom.read() if self.wisdom else wisdom.Knowledge()
         self._note(self._known.problem)
 

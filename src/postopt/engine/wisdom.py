@@ -179,13 +179,16 @@ def _holds(saved: float, now: float, contract: int, role: Role) -> bool:
     return now - TTL_SECONDS < saved < now + 86_400 and contract == CONTRACTS[role]
 
 
-def locate(setting: str | os.PathLike[str] | None, *, facts: Mapping[str, str] | None = None) -> Wisdom | None:
+def locate(
+    setting: str | os.PathLike[str] | None, *, now: Clock = time.time, facts: Mapping[str, str] | None = None
+) -> Wisdom | None:
     """Return the wisdom that `setting` means.
 
     Args:
         setting: None or "off" for none at all; "default"; "readonly" for the default file, never written; else
             a path: of the file if it ends in ".json", of a folder with one file a machine if not.
-        facts: of the machine; described now if None.
+        now: wall clock in seconds.
+        facts: of the machine; described at once if None.
     """
     if setting is None or setting == "off":
         return None
@@ -197,7 +200,7 @@ def locate(setting: str | os.PathLike[str] | None, *, facts: Mapping[str, str] |
         path = Path(setting)
     if path.suffix != ".json":
         path /= f"{machine.key(dict(facts))}.json"
-    return Wisdom(path, readonly=readonly, facts=facts)
+    return Wisdom(path, readonly=readonly, now=now, facts=facts)
 
 
 def write_whole(path: Path, data: bytes) -> None:
