@@ -1,8 +1,8 @@
 """What `import postopt` costs, beside the standard library's `asyncio` and libraries a host may import as well.
 
 CPU (user + system) of a whole `python -c ...`, start and end of the interpreter included, as a multiple of
-`python -c pass`. The rows are run in turn, so that a busy machine slows all of them; bytecode is compiled
-before the first counted round. Peers are measured where they are installed.
+`python -c pass`. Each round runs all rows in a new order, so that neither a busy machine nor a cold cache
+favours one; bytecode is compiled before the first counted round. Peers are measured where they are installed.
 
     nox -s bench -- benchmarks/test_import.py
 """
@@ -12,13 +12,23 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
+import random
 import resource
 import statistics
 import subprocess
 import sys
 
 ROUNDS = 15
-STATEMENTS = ("pass", "import postopt", "import json", "import dataclasses", "import asyncio")
+STATEMENTS = (
+    "pass",
+    "import postopt",
+    "from postopt import Brief",
+    "from postopt import PostWriter, TemplateGenerator",
+    "from postopt import OptimizedEngine",
+    "import json",
+    "import dataclasses",
+    "import asyncio",
+)
 PEERS = ("instructor", "openai", "litellm")
 
 
@@ -37,7 +47,11 @@ def test_import(tmp_path):
     statements = (*STATEMENTS, *peers)
     for statement in statements:
         cpu_seconds(statement, environment)
-    rounds = [{statement: cpu_seconds(statement, environment) for statement in statements} for _ in range(ROUNDS)]
+    shuffled = random.Random(1).sample
+    rounds = [
+        {statement: cpu_seconds(statement, environment) for statement in shuffled(statements, len(statements))}
+        for _ in range(ROUNDS)
+    ]
     print(f"\n\nCPython {platform.python_version()}, medians of {ROUNDS} rounds\n")
     print("| statement | CPU ms | x pass, median | quartiles |")
     print("|---|--:|--:|--:|")

@@ -24,7 +24,7 @@ def test_the_example_prints_what_it_shows():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == shown
-    assert len(example.splitlines()) <= 12
+    assert len(example.splitlines()) <= 10
 
 
 def test_there_are_two_commands():
