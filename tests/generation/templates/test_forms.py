@@ -11,7 +11,7 @@ from postopt.types import Brief
 def test_a_missing_part_leaves_no_gap(bank):
     brief = Brief(topic="Sale", tone="friendly", facts={"loaf": "$8"})
     axes = axes_of(bank, brief, None, lambda text: True)
-    assert set(axes) == {"hook", "lead", "offer", "facts", "tight", "close", "topic"}
+    assert set(axes) == {"hook", "lead", "offer", "facts", "reordered", "tight", "close", "topic"}
     for form in [*forms.choose(axes, None), forms.full(axes, None)]:
         text, _ = form.join([0] * (1 + len(form.axes)))
         assert text == text.strip()

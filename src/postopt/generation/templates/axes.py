@@ -40,9 +40,9 @@ class Axis:
 
 
 class FactBlocks(Sequence[Option]):
-    """All ways to show the facts (layouts x orders), each rendered when it is first asked for.
+    """Ways to show the facts (layouts x orders), each rendered when it is first asked for.
 
-    Five facts in 120 orders and ten layouts are 1,200 blocks, of which a brief with three posts uses a few dozen.
+    Five facts in 120 orders and a dozen layouts are 1,440 blocks, of which a brief with three posts uses a few.
     """
 
     def __init__(self, ways: Sequence[tuple[Layout, tuple[Fact, ...]]]) -> None:
@@ -66,13 +66,13 @@ class FactBlocks(Sequence[Option]):
         return FactBlocks([self._ways[place] for place in keep])
 
     @classmethod
-    def axis(cls, ways: Sequence[Layout], orders: Sequence[tuple[Fact, ...]]) -> Axis:
+    def axis(cls, name: str, ways: Sequence[Layout], orders: Sequence[tuple[Fact, ...]]) -> Axis:
         """Build the axis of all `ways` and `orders`."""
         shown = {way.render(orders[0]): way for way in ways}  # with one fact, separators make no difference
         # A layout's length does not depend on the order but for one closing full stop: that much is added.
         sizes = [len(text) + way.full_stop for text, way in shown.items()]
         blocks = cls([(way, order) for order in orders for way in shown.values()])
-        return Axis("facts", blocks, tuple(sizes) * len(orders))
+        return Axis(name, blocks, tuple(sizes) * len(orders))
 
 
 def axes_of(bank: Bank, brief: Brief, address: int | None, allowed: Callable[[str], bool]) -> dict[str, Axis]:
@@ -99,10 +99,10 @@ def axes_of(bank: Bank, brief: Brief, address: int | None, allowed: Callable[[st
             axes.append(Axis.of(kind, [each for each in options if kind not in plain or each.text != plain[kind].text]))
     if facts:
         icons = bank.tone in {"friendly", "playful"}
-        orders = factual.orders(facts)
-        axes.append(FactBlocks.axis(factual.layouts(facts, bank.language, icons=icons), orders))
-        tight = FactBlocks.axis(factual.tight_layouts(facts), orders)
-        axes.append(Axis("tight", tight.options, tight.lengths))
+        ways = factual.layouts(facts, bank.language, icons=icons)
+        axes.append(FactBlocks.axis("facts", ways, [facts]))
+        axes.append(FactBlocks.axis("reordered", ways, factual.orders(facts)))
+        axes.append(FactBlocks.axis("tight", factual.tight_layouts(facts), factual.orders(facts)))
     axes.append(Axis.of("tags", [Option(text) for text in _hashtags(brief.keywords) if allowed(text)]))
     return {axis.name: axis for axis in axes if axis.options}
 
@@ -151,7 +151,7 @@ def _hashtags(keywords: Sequence[str]) -> list[str]:
 
 
 def _hashtag(keyword: str) -> str:
-    """Return a keyword as a hashtag, or "" where none can be made: "early-bird price" -> "#EarlyBirdPrice"."""
-    words = re.findall(r"[^\W_]+", keyword)
+    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw"."""
+    words = re.findall(r"[^\W_]+", re.sub(r"(?<=\w)['’](?=\w)", "", keyword))
     tag = "".join(word[:1].upper() + word[1:] for word in words)
     return f"#{tag}" if any(c.isalpha() for c in tag) else ""

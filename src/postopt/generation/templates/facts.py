@@ -105,13 +105,9 @@ class Layout:
 
 def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layout]:
     """Return the layouts that suit these facts; `icons` admits the one that begins lines with emoji."""
-    ways = [
-        Layout(lambda fact: f"• {_labelled(fact)}", "\n"),
-        Layout(lambda fact: f"– {_labelled(fact)}", "\n"),
-        Layout(lambda fact: f"→ {_labelled(fact)}", "\n"),
-        Layout(lambda fact: f"▪ {_labelled(fact)}", "\n"),
-        Layout(_labelled, "\n"),
-    ]
+    ways = [Layout(lambda fact, mark=mark: f"{mark} {_labelled(fact)}", "\n") for mark in "•–→▪‣◦·"]
+    ways.append(Layout(_labelled, "\n"))
+    ways += [Layout(lambda fact, mark=mark: f"{capitalise(fact.label)} {mark} {fact.value}", "\n") for mark in "—→"]
     if all("\n" not in fact.value for fact in facts):
         ways += [
             Layout(_labelled, " · "),
@@ -197,9 +193,12 @@ def emoji_in(layout: Layout, facts: tuple[Fact, ...]) -> int:
 
 
 def labels(facts: tuple[Fact, ...], language: str) -> Iterator[tuple[str, str]]:
-    """Yield the slots that list the facts' names, where there are at least two of them and none is a sentence."""
+    """Yield the slots that list the facts' names, where there are at least two and all are nouns.
+
+    "Price, address and opening" reads well; "where, from and you may not" does not.
+    """
+    grammar = spanish if language == "es" else english
     names = [fact.label for fact in facts]
-    if len(names) >= 2 and all(len(name) <= 30 for name in names):
-        join = spanish.join if language == "es" else english.join
-        yield "labels", join(names)
-        yield "labels o", join(names, or_=True)
+    if len(names) >= 2 and all(grammar.noun(name) for name in names):
+        yield "labels", grammar.join(names)
+        yield "labels o", grammar.join(names, or_=True)

@@ -32,11 +32,17 @@ BALANCED: tuple[tuple[str, ...], ...] = (
     ("lead|audience|facts|call|close|tags", "lead/audience|facts|call close|tags"),
 )
 
-# Everything framed: what remains to be said once the balanced forms are exhausted.
+# Everything framed, and the facts in any order: what remains to be said once the balanced forms are exhausted.
 FULL: tuple[str, ...] = (
-    "hook/lead|audience|offer/facts|call close|tags",
-    "hook lead|audience|offer/facts|call|close|tags",
-    "hook|lead audience|offer/facts|call close|tags",
+    "hook/lead|audience|offer/reordered|call close|tags",
+    "hook lead|audience|offer/reordered|call|close|tags",
+    "hook|lead audience|offer/reordered|call close|tags",
+    "hook/lead/audience|offer|reordered|call close|tags",
+    "hook lead/audience|offer|reordered|call|close|tags",
+    "hook|lead|audience|offer|reordered|call close|tags",
+    "hook/lead|audience/offer/reordered/call close|tags",
+    "hook lead|audience/offer/reordered/call close|tags",
+    "hook|lead|audience/offer/reordered/call close|tags",
 )
 
 # For little room, each shorter than the one before.
