@@ -67,18 +67,19 @@ class TestExamine:
         assert examine([candidate()], path=site.path).verdicts[0].import_seconds > 0
 
     def test_heavy_libraries_wait_for_patience(self, site, candidate, processes):
-        site.add(WORKING)
-        [verdict] = examine([candidate(heavy=True)], path=site.path).verdicts
+        site.add(WORKING, name="weighty")
+        heavy = candidate("weighty", heavy=True)
+        [verdict] = examine([heavy], path=site.path).verdicts
         assert verdict.state == "present"
         assert "patient" in verdict.reason
         assert not verdict.final
         assert not processes
-        assert examine([candidate(heavy=True)], path=site.path, rigor="patient").verdicts[0].state == "working"
+        assert examine([heavy], path=site.path, rigor="patient").verdicts[0].state == "working"
 
     def test_heavy_libraries_that_the_host_uses_already_take_part(self, site, candidate, monkeypatch):
-        site.add(WORKING)
-        monkeypatch.setitem(sys.modules, "orjson", sys)
-        assert examine([candidate(heavy=True)], path=site.path).verdicts[0].state == "working"
+        site.add(WORKING, name="weighty")
+        monkeypatch.setitem(sys.modules, "weighty", sys)
+        assert examine([candidate("weighty", heavy=True)], path=site.path).verdicts[0].state == "working"
 
     def test_the_host_imports_nothing(self, site, candidate):
         site.add(WORKING, name="stays_outside")

@@ -75,7 +75,7 @@ def examine(
         Limits(limit_seconds, _RACE_SECONDS[rigor], time.monotonic() + deadline_seconds),
     )
     measured = [obj for chosen in choose(payloads or ()).values() for obj in chosen.objects]
-    settings = {"rigor": rigor, "payloads": measured, "seed": seed}
+    settings = {"rigor": rigor, "payloads": measured, "seed": seed, "seconds": deadline_seconds}
     while progress.unfinished():
         try:
             worker = WorkerProcess(_BOOTSTRAP, (places, {**progress.request(), **settings}))
