@@ -44,8 +44,8 @@ def advise(resolver: Resolver, *, calls_per_second: float | None = None) -> tupl
             continue
         if slot in resolver.pins:
             texts.append(_override(resolver, choice, calls_per_second))
-        for candidate in candidates_of(slot, resolver.candidates):
-            state = resolver.state(candidate)
+        for candidate in candidates_of(slot, resolver.findings.candidates):
+            state = resolver.findings.state(candidate)
             if state in ("absent", "too_old"):
                 texts.append(_missing(resolver, choice, candidate, calls_per_second))
             elif state == "present" and candidate.heavy:
@@ -58,7 +58,7 @@ def advise(resolver: Resolver, *, calls_per_second: float | None = None) -> tupl
 
 def saving(resolver: Resolver, cell: Cell, name: str, other: str) -> float | None:
     """Return what `other` saves a call over `name` in `cell` as measured: seconds, or bytes for the goal "size"."""
-    measured = costs(cell, resolver.comparable().get(cell, {}))
+    measured = costs(cell, resolver.findings.comparable().get(cell, {}))
     if name not in measured or other not in measured:
         return None
     return measured[name] - measured[other]
@@ -66,7 +66,7 @@ def saving(resolver: Resolver, cell: Cell, name: str, other: str) -> float | Non
 
 def _override(resolver: Resolver, choice: Choice, rate: float | None) -> str:
     cell = _middle(choice.slot)
-    measured = costs(cell, resolver.comparable().get(cell, {}))
+    measured = costs(cell, resolver.findings.comparable().get(cell, {}))
     best = min(measured, key=lambda name: measured[name], default=choice.name)
     saved = saving(resolver, cell, choice.name, best)
     if not saved or saved <= 0:
@@ -78,7 +78,7 @@ def _override(resolver: Resolver, choice: Choice, rate: float | None) -> str:
 def _missing(resolver: Resolver, choice: Choice, candidate: Candidate, rate: float | None) -> str:
     """Say what a library that is not usable here would bring, by the reference figures."""
     cell = _middle(choice.slot)
-    rivals = candidates_of(choice.slot, resolver.candidates)
+    rivals = candidates_of(choice.slot, resolver.findings.candidates)
     index = 1  # the middle of the three size classes that an estimate has
     chosen = next(c for c in rivals if c.name == choice.name).estimate[index]
     share = candidate.estimate[index] / chosen
@@ -90,7 +90,7 @@ def _missing(resolver: Resolver, choice: Choice, candidate: Candidate, rate: flo
         f"{share:.2g} of the {what} that {choice.name} takes for {cell.goal} of {payload(cell.role, cell.size)} "
         "(reference figure, not measured here)"
     )
-    base = costs(cell, resolver.comparable().get(cell, {})).get(choice.name)
+    base = costs(cell, resolver.findings.comparable().get(cell, {})).get(choice.name)
     if base is None:
         return text
     saved = base * (1 - share)

@@ -32,6 +32,9 @@ A judgement, not a measurement: what one cached post passes through (it is encod
 later), with encoding first because the standard library is slowest there.
 """
 
+NEAR = 1.05
+"""Outputs this close to the smallest compress as well, and time decides among them; as `race.smallest` has it."""
+
 Bursts = Mapping[Cell, Mapping[str, Timing]]
 
 
@@ -64,10 +67,18 @@ class Choice:
 
 
 def costs(cell: Cell, timings: Mapping[str, Timing]) -> dict[str, float]:
-    """Return what is minimised in `cell`, by name: bytes out for the goal "size", else seconds per call."""
-    if cell.goal == "size":
-        return {name: float(timing.bytes_out) for name, timing in timings.items()}
-    return {name: race.cost(bursts) for name, bursts in race.deciding_bursts(timings).items()}
+    """Return what is minimised in `cell`, by name: seconds per call, or bytes out for the goal "size".
+
+    Outputs within 5 % of the smallest cost the same, as in the race: among those, time decides.
+    """
+    if not timings:
+        return {}
+    if cell.goal != "size":
+        return race.costs(timings)
+    sizes = {name: timing.bytes_out for name, timing in timings.items()}
+    near = race.smallest(sizes)
+    least = max(sizes[name] for name in near)
+    return {name: float(max(size, least)) for name, size in sizes.items()}
 
 
 def choose(slot: str, candidates: Sequence[Candidate], bursts: Bursts) -> Choice:
@@ -75,23 +86,34 @@ def choose(slot: str, candidates: Sequence[Candidate], bursts: Bursts) -> Choice
 
     A cell counts as measured if anybody was measured in it; a candidate that was not is then out of the race.
     Where no cell is measured the estimates decide, and heavy candidates are out. The best has the lowest weighted
-    sum of log costs; for a digest, each size class may then go to another that is at least 5 % better there.
+    sum of log costs; for the goal "size", the fastest of those whose output is within 5 % of the smallest. For a
+    digest, each size class may then go to another that is at least 5 % better there.
     """
     cells = cells_of(slot)
     if len(candidates) == 1:
         return Choice(slot, (Gate(None, candidates[0].name),), "only one")
     names = [candidate.name for candidate in candidates]
     table = {cell: {n: t for n, t in bursts.get(cell, {}).items() if n in names} for cell in cells}
-    measured = {cell: costs(cell, timings) for cell, timings in table.items() if timings}
-    rows = measured or _estimates(slot, candidates)
+    measured = {cell: timings for cell, timings in table.items() if timings}
+    rows = {cell: costs(cell, timings) for cell, timings in measured.items()} or _estimates(slot, candidates)
     # In the order of `candidates`, and only those that every row knows.
     racing = [name for name in names if all(name in row for row in rows.values())] or names[:1]
+    if slot == "compression.size" and measured:
+        racing = _near(racing, rows)
+        rows = {cell: race.costs(timings) for cell, timings in measured.items()}
     best = _best(racing, rows)
     source = "measured" if measured else "estimate"
     note = f"{len(measured)} of {len(cells)} cells were measured" if 0 < len(measured) < len(cells) else ""
     if SLOTS[slot][1] == ("digest",):
         return Choice(slot, _gates(racing, rows, best), source, note)
     return Choice(slot, (Gate(None, best),), source, note)
+
+
+def _near(racing: Sequence[str], rows: Mapping[Cell, Mapping[str, float]]) -> list[str]:
+    """Return those of `racing` whose outputs are, by their geometric mean, within 5 % of the smallest."""
+    means = {name: math.exp(sum(math.log(row[name]) for row in rows.values()) / len(rows)) for name in racing}
+    limit = min(means.values(), default=0.0) * NEAR
+    return [name for name, size in means.items() if size <= limit]
 
 
 def _estimates(slot: str, candidates: Sequence[Candidate]) -> dict[Cell, dict[str, float]]:

@@ -21,27 +21,28 @@ if TYPE_CHECKING:
 
 def diagnose(resolver: Resolver, *, calls_per_second: float | None = None) -> EngineReport:
     """Return the report on what `resolver` has decided so far."""
-    resolver.survey()
-    bursts = resolver.comparable()
+    findings = resolver.findings
+    findings.learn(findings.candidates)
+    bursts = findings.comparable()
     choices = {slot: resolver.choices[slot] for slot in SLOTS if slot in resolver.choices}
-    rows = [row for choice in choices.values() for row in _rows(choice, bursts, resolver.verdicts)]
+    rows = [row for choice in choices.values() for row in _rows(choice, bursts, findings.verdicts)]
     chosen = {cell: choice.at(cell.size) for slot, choice in choices.items() for cell in cells_of(slot)}
     notes = [f"{slot}: {choice.note}" for slot, choice in choices.items() if choice.note]
     return EngineReport(
         score=score(chosen, bursts),
-        measuring_seconds=resolver.measuring_seconds,
+        measuring_seconds=findings.measuring_seconds,
         choices=tuple(rows),
         rejected=tuple(_rejected(resolver)),
         advice=advise(resolver, calls_per_second=calls_per_second),
-        notes=(*notes, *resolver.notes),
+        notes=(*notes, *findings.notes),
     )
 
 
 def _rejected(resolver: Resolver) -> Iterator[Verdict]:
     decided = {SLOTS[slot][0] for slot in resolver.choices}
-    for verdict in resolver.verdicts.values():
+    for verdict in resolver.findings.verdicts.values():
         if verdict.state == "present" and verdict.role in decided:
-            yield replace(verdict, reason="installed, but not examined")
+            yield replace(verdict, reason=verdict.reason or "installed, but not examined")
         elif verdict.state not in ("working", "present"):
             yield verdict
 

@@ -292,7 +292,8 @@ class OptimizedEngine:
             return handle
         if not in_event_loop():
             self._resolve([role])
-            return self._resolved[role]
+            handle = self._resolved.get(role)
+            return handle if handle is not None else self._open().handle(role)  # raises: nothing works
         handle = self._provisional.get(role)
         return handle if handle is not None else self._provide(role)
 
@@ -313,14 +314,15 @@ class OptimizedEngine:
             resolver = self._open()
             resolver.resolve([role], here(self._pid))
             self._keep([role])
-            return self._resolved.get(role) or self._provisional[role]
+            return self._resolved.get(role) or self._provisional.get(role) or resolver.handle(role)
         finally:
             self._lock.release()
 
     def _keep(self, roles: Iterable[str]) -> None:
         """Store the handles of what was just decided; let those that are final run without us. Holds the lock."""
         resolver = self._open()
-        for role in roles:
+        unfilled = {SLOTS[slot][0] for slot in resolver.unfilled}
+        for role in (role for role in roles if role not in unfilled):
             handle = resolver.handle(role)
             if all(choice.settled for slot, choice in resolver.choices.items() if SLOTS[slot][0] == role):
                 self._resolved[role] = handle
@@ -331,11 +333,12 @@ class OptimizedEngine:
 
     def _open(self) -> Resolver:
         if self._resolver is None:
-            from postopt.engine import resolve  # noqa: PLC0415  # the first use pays, not `import postopt`
+            # The first use pays, not `import postopt`.
+            from postopt.engine.findings import Findings  # noqa: PLC0415
+            from postopt.engine.resolve import Resolver  # noqa: PLC0415
 
-            self._resolver = resolve.Resolver(
-                rigor=self._rigor, setting=self._wisdom, payloads=self._payloads, pins=self._pins
-            )
+            findings = Findings(rigor=self._rigor, setting=self._wisdom, payloads=self._payloads)
+            self._resolver = Resolver(rigor=self._rigor, pins=self._pins, findings=findings)
         return self._resolver
 
     def _enter(self) -> None:

@@ -24,7 +24,8 @@ _SOURCES = {
 
 def explain(resolver: Resolver, slot: str) -> str:
     """Return who fills `slot`, why, the numbers of each size class, and who was rejected."""
-    resolver.survey()
+    findings = resolver.findings
+    findings.learn(findings.candidates)
     choice = resolver.choices.get(slot)
     if choice is None:
         pin = resolver.pins.get(slot)
@@ -35,8 +36,8 @@ def explain(resolver: Resolver, slot: str) -> str:
         lines.append(f"  {choice.note}")
     lines += [_cell(resolver, choice, cell) for cell in cells_of(slot)]
     lines += _bill(resolver, choice)
-    for candidate in candidates_of(slot, resolver.candidates):
-        verdict = resolver.verdicts[candidate.key]
+    for candidate in candidates_of(slot, resolver.findings.candidates):
+        verdict = resolver.findings.verdicts[candidate.key]
         if verdict.state != "working":
             lines.append(f"  rejected {candidate.name}: {verdict.state}: {verdict.reason or 'not examined'}")
     return "\n".join(lines)
@@ -52,7 +53,7 @@ def _who(choice: Choice) -> str:
 
 
 def _cell(resolver: Resolver, choice: Choice, cell: Cell) -> str:
-    rows = measured(resolver.comparable().get(cell, {}))
+    rows = measured(resolver.findings.comparable().get(cell, {}))
     numbers = ", ".join(
         f"{name} {duration(m.median)} (spread {duration(m.spread)})" + (f" {m.bytes_out} B" if m.bytes_out else "")
         for name, m in rows.items()
@@ -63,8 +64,8 @@ def _cell(resolver: Resolver, choice: Choice, cell: Cell) -> str:
 def _bill(resolver: Resolver, choice: Choice) -> list[str]:
     """Say what the import cost and after how many calls the choice has earned it, where both were measured."""
     cell = next(iter(cells_of(choice.slot)[1:2]), None)
-    plain = candidates_of(choice.slot, resolver.candidates)[0].name
-    spent = resolver.verdicts[SLOTS[choice.slot][0], choice.name].import_seconds
+    plain = candidates_of(choice.slot, resolver.findings.candidates)[0].name
+    spent = resolver.findings.verdicts[SLOTS[choice.slot][0], choice.name].import_seconds
     saved = saving(resolver, cell, plain, choice.name) if cell and cell.goal != "size" else None
     if not spent or not saved or saved <= 0 or cell is None:
         return []

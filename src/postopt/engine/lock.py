@@ -31,7 +31,7 @@ def write(path: str | os.PathLike[str], resolver: Resolver) -> Path:
     Raises:
         OSError: `path` cannot be written.
     """
-    roles = {slot: _text(resolver, slot) for slot in SLOTS}
+    roles = {slot: _text(resolver, slot) for slot in SLOTS if slot in resolver.choices}
     target = Path(path)
     write_whole(target, json.dumps(roles, indent=2).encode() + b"\n")
     return target
@@ -40,7 +40,7 @@ def write(path: str | os.PathLike[str], resolver: Resolver) -> Path:
 def _text(resolver: Resolver, slot: str) -> str:
     parts = []
     for below, name in resolver.choices[slot].gates:
-        version = resolver.verdicts[SLOTS[slot][0], name].version
+        version = resolver.findings.verdicts[SLOTS[slot][0], name].version
         parts.append(f"{name}=={version}" + ("" if below is None else f" <{below}"))
     return "; ".join(parts)
 

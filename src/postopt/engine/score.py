@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from postopt.engine import race
 from postopt.engine.catalog import CELLS
 from postopt.engine.choice import WEIGHTS, Bursts, costs
-from postopt.engine.records import Cell
+from postopt.engine.records import Cell, Timing
 
 TIERS = ((95.0, "A"), (80.0, "B"), (50.0, "C"), (0.0, "D"))
 RESAMPLES = 200
@@ -65,11 +65,8 @@ def score(chosen: Mapping[Cell, str], bursts: Bursts, *, seed: int = 0) -> Score
 
     value = combined([costs(cell, bursts[cell]) for cell in cells])
     rng = random.Random(seed)  # noqa: S311  # a bootstrap, not a secret
-    series = {cell: race.deciding_bursts(bursts[cell]) for cell in cells if cell.goal != "size"}
-    draws = sorted(
-        combined([_resampled(series[cell], rng) if cell in series else costs(cell, bursts[cell]) for cell in cells])
-        for _ in range(RESAMPLES)
-    )
+    samplers = [_Sampler(cell, bursts[cell]) for cell in cells]
+    draws = sorted(combined([sampler.draw(rng) for sampler in samplers]) for _ in range(RESAMPLES))
     # The point is the ratio of medians; with few bursts it can lie outside the percentiles of the resampled ones.
     low = min(draws[round(0.025 * (RESAMPLES - 1))], value)
     high = max(draws[round(0.975 * (RESAMPLES - 1))], value)
@@ -81,8 +78,23 @@ def _weight(cell: Cell) -> float:
     return WEIGHTS[cell.role, cell.goal] / max(siblings, 1)
 
 
-def _resampled(series: Mapping[str, Sequence[float]], rng: random.Random) -> dict[str, float]:
-    return {name: race.cost(rng.choices(bursts, k=len(bursts))) for name, bursts in series.items()}
+class _Sampler:
+    """Draws the costs of one cell from resampled bursts."""
+
+    def __init__(self, cell: Cell, timings: Mapping[str, Timing]) -> None:
+        self._costs = costs(cell, timings)
+        self._series = {} if cell.goal == "size" else race.deciding_bursts(timings)
+        # Whoever left a race early has a cost on the scale of the whole race; so have its draws.
+        self._scales = {name: self._costs[name] / race.cost(bursts) for name, bursts in self._series.items()}
+
+    def draw(self, rng: random.Random) -> Mapping[str, float]:
+        """Return one draw of everybody's cost."""
+        if not self._series:
+            return self._costs
+        return {
+            name: race.cost(rng.choices(bursts, k=len(bursts))) * self._scales[name]
+            for name, bursts in self._series.items()
+        }
 
 
 def _tier(low: float) -> str:

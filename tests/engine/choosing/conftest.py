@@ -10,6 +10,7 @@ import pytest
 
 from postopt.engine import OptimizedEngine
 from postopt.engine.catalog import CATALOG
+from postopt.engine.findings import Findings
 from postopt.engine.overrides import ASYNCIO
 from postopt.engine.records import SIZES, Examination, Race, Timing, Verdict
 from postopt.engine.resolve import Resolver
@@ -26,7 +27,7 @@ def _backend(name, version):
 
 @dataclass
 class Machine:
-    """What `Resolver` asks: `look` instead of a sweep, `examine` instead of the probe, `load` instead of an import.
+    """What an engine asks: `look` instead of a sweep, `examine` instead of the probe, `load` instead of an import.
 
     Attributes:
         installed: library -> version.
@@ -104,17 +105,16 @@ class Machine:
 
     def place(self, engine):
         """Let `engine` find itself on this machine."""
-        engine._resolver = Resolver(
+        findings = Findings(
             rigor=engine._rigor,
             setting=engine._wisdom,
             payloads=engine._payloads,
-            pins=engine._pins,
             examine=self.examine,
             look=self.look,
-            load=self.load,
             examined={},
             now=lambda: NOW,
         )
+        engine._resolver = Resolver(rigor=engine._rigor, pins=engine._pins, findings=findings, load=self.load)
         return engine
 
 

@@ -98,9 +98,28 @@ class TestFirstUse:
         rejected = [entry for entry in engine.report().to_dict()["rejected"] if entry["name"] == "orjson"]
         assert "static TLS block" in rejected[0]["reason"]
 
+    def test_size_decides_by_bytes_and_within_5_percent_by_time(self, machine):
+        machine.bytes_out["zstandard"] = 106
+        assert machine.engine().compression.size.name == "zlib"
+        machine.bytes_out["zlib"] = 90
+        machine.bytes_out["lz4"] = 94
+        assert machine.engine().compression.size.name == "lz4"
+
+    def test_a_role_that_nothing_fills_takes_no_other_with_it(self, machine):
+        machine.states["scoring", "numpy"] = ("broken", "killed by signal 4")
+        machine.import_errors["numpy"] = ImportError("no numpy")
+        engine = machine.engine()
+        engine.prepare()
+        assert engine.json.name == "orjson"
+        with pytest.raises(BackendUnavailableError, match="no scoring backend works here"):
+            engine.scoring.linear(None, 0.0)
+        report = engine.report(measure=True)
+        assert any("no scoring backend" in note for note in report.notes)
+        assert "scoring" not in {row.role for row in report.choices}
+
     def test_goals_of_compression_have_their_own_winners(self, machine):
         compression = machine.engine().compression
-        assert (compression.name, compression.speed.name, compression.size.name) == ("lz4", "lz4", "zlib")
+        assert (compression.name, compression.speed.name, compression.size.name) == ("lz4", "lz4", "zstandard")
         assert compression.compress is compression.speed.compress
 
 
@@ -246,7 +265,7 @@ class TestEventLoop:
             done.wait(30)
             return examine(*arguments, **options)
 
-        engine._resolver._examine = slow
+        engine._resolver.findings._examine = slow
         thread = threading.Thread(target=lambda: engine.json.name)
         thread.start()
         measuring.wait(30)
@@ -391,6 +410,6 @@ def test_a_spawned_process_builds_its_own(machine):
 def test_burst_tables_are_plain(machine):
     engine = machine.engine()
     engine.prepare(["json"])
-    timing = engine._resolver.bursts[Cell("json", "dumps", 256)]["orjson"]
+    timing = engine._resolver.findings.bursts[Cell("json", "dumps", 256)]["orjson"]
     assert isinstance(timing, Timing)
     assert min(timing.wall) > 0

@@ -66,6 +66,8 @@ def test_size_compares_bytes():
     table = {cell: {"a": Timing((1e-6,), (1e-6,), 200), "b": Timing((9e-6,), (9e-6,), 100)}}
     assert score({cell: "b"}, table).value == 100
     assert score({cell: "a"}, table).value == pytest.approx(50)
+    table[cell]["c"] = Timing((1e-6,), (1e-6,), 104)
+    assert score({cell: "c"}, table).value == 100
 
 
 @pytest.mark.parametrize("chosen", [{}, {CELLS[0]: "a"}], ids=["nothing used", "nothing measured"])
