@@ -82,14 +82,18 @@ def test_no_sentence_is_made_of_what_is_no_noun(items):
     assert not [way for way in factual.layouts(facts, "es", icons=False) if " es " in way.render(facts)]
 
 
-def test_tight_layouts_drop_labels_only_where_the_value_says_what_it_is():
-    facts = factual.facts_of({"horario": "de 8:00 a 10:00", "café solo": "1,30 €"})
-    shown = [way.render(facts) for way in factual.tight_layouts(facts)]
-    assert shown == ["Horario: de 8:00 a 10:00 · café solo: 1,30 €", "de 8:00 a 10:00 · café solo: 1,30 €"]
-    priced = factual.facts_of({"precio": "395 €", "cupo": "tres"})
-    assert [way.render(priced) for way in factual.tight_layouts(priced)][-1] == "395 € · cupo: tres"
-    two_times = factual.facts_of({"opens": "9:00", "closes": "17:00"})
-    assert [way.render(two_times) for way in factual.tight_layouts(two_times)] == ["Opens: 9:00 · closes: 17:00"]
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        ({"horario": "de 8:00 a 10:00", "café solo": "1,30 €"}, "de 8:00 a 10:00 · café solo: 1,30 €"),
+        ({"precio": "395 €", "cupo": "tres"}, "395 € · cupo: tres"),
+        ({"hours": "9:00", "when": "17:00"}, "Hours: 9:00 · When: 17:00"),
+        ({"offer ends": "30/11/2026", "web": "https://example.com"}, "offer ends: 30/11/2026 · https://example.com"),
+    ],
+)
+def test_tight_layouts_drop_labels_only_where_the_value_says_what_it_is(items, shown):
+    facts = factual.facts_of(items)
+    assert [way.render(facts) for way in factual.tight_layouts(facts)] == [shown]
 
 
 def test_label_lists_need_two_nouns():

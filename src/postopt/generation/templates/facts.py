@@ -54,8 +54,11 @@ _PHONE_LABEL = re.compile(r"\b(phone|hotline|helpline|line|call|tel|teléfono|l�
 _ICONS: dict[Kind, str] = {
     "link": "🔗", "email": "✉️", "phone": "📞", "money": "🏷️", "percent": "🏷️", "time": "🗓️", "place": "📍", "other": "🔹",
 }  # fmt: skip
-_SELF_EXPLAINING = frozenset({"link", "email", "phone", "time"})
-_PLAIN_PRICE = frozenset({"price", "precio"})
+_SELF_EXPLAINING = frozenset({"link", "email", "phone"})
+_PLAIN_LABELS: dict[Kind, frozenset[str]] = {
+    "money": frozenset({"price", "precio"}),
+    "time": frozenset("hours time date dates day when horario horarios hora fecha fechas día cuándo".split()),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,8 @@ class Layout:
 
 def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layout]:
     """Return the layouts that suit these facts; `icons` admits the one that begins lines with emoji."""
-    ways = [Layout(lambda fact, mark=mark: f"{mark} {_labelled(fact)}", "\n") for mark in "•–→▪‣◦·"]
-    ways.append(Layout(_labelled, "\n"))
-    ways += [Layout(lambda fact, mark=mark: f"{capitalise(fact.label)} {mark} {fact.value}", "\n") for mark in "—→"]
+    ways = [Layout(_bullet(mark), "\n") for mark in ("• ", "– ", "→ ", "▪ ", "‣ ", "◦ ", "· ", "")]
+    ways += [Layout(_pair(mark), "\n") for mark in ("—", "→")]
     if all("\n" not in fact.value for fact in facts):
         ways += [
             Layout(_labelled, " · "),
@@ -124,16 +126,23 @@ def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layo
 
 
 def tight_layouts(facts: tuple[Fact, ...]) -> list[Layout]:
-    """Return layouts for very little room: labels only where a value needs one."""
-    short = [Layout(_lower_labelled, " · ")]
+    """Return the layout for very little room: labels only where a value needs one."""
     clear = [fact.kind for fact in facts if _is_clear(fact)]
-    if clear and len(set(clear)) == len(clear):
-        short.append(Layout(_bare_where_clear, " · ", capital=False))  # it may begin with a value
-    return short
+    if len(set(clear)) < len(clear):  # two times without labels: which is which?
+        return [Layout(_labelled, " · ")]
+    return [Layout(lambda fact: fact.value if _is_clear(fact) else _lower_labelled(fact), " · ", capital=False)]
 
 
 def _label(name: str) -> str:
     return " ".join(name.replace("_", " ").split()) or name
+
+
+def _bullet(mark: str) -> Callable[[Fact], str]:
+    return lambda fact: f"{mark}{_labelled(fact)}"
+
+
+def _pair(mark: str) -> Callable[[Fact], str]:
+    return lambda fact: f"{capitalise(fact.label)} {mark} {fact.value}"
 
 
 def _labelled(fact: Fact) -> str:
@@ -144,13 +153,12 @@ def _lower_labelled(fact: Fact) -> str:
     return f"{fact.label}: {fact.value}"
 
 
-def _bare_where_clear(fact: Fact) -> str:
-    return fact.value if _is_clear(fact) else _lower_labelled(fact)
-
-
 def _is_clear(fact: Fact) -> bool:
-    """Say whether the value tells by itself what it is. An amount may be a price or a fee, so its label must agree."""
-    return fact.kind in _SELF_EXPLAINING or (fact.kind == "money" and fact.label.casefold() in _PLAIN_PRICE)
+    """Say whether the value tells by itself what it is: a link does, an amount or a date only under a plain label.
+
+    "9:00" under "hours" may stand alone; under "doors close" or "offer ends" it may not.
+    """
+    return fact.kind in _SELF_EXPLAINING or fact.label.casefold() in _PLAIN_LABELS.get(fact.kind, ())
 
 
 def _english_sentence(fact: Fact) -> str | None:
