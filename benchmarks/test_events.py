@@ -85,7 +85,7 @@ def test_publish_and_deliver():
     append = coroutine_of(seen.append)
     rows = [
         ("nothing, coroutine", nothing, nothing),
-        ("nothing, plain function", nothing, lambda event: None),
+        ("nothing, plain function", nothing, lambda _: None),
         ("append, coroutine", append, append),
         ("append, plain function", append, seen.append),
         ("metric, coroutine", coroutine_of(metric()), coroutine_of(metric())),

@@ -1,1 +1,9 @@
-"""TODO"""
+"""Fakes and conformance suites, for the tests of whoever builds on postopt; needs no test framework."""
+
+from postopt.testing.clock import ScriptedClock
+from postopt.testing.faults import Fault, FaultPlan
+from postopt.testing.generator import ScriptedGenerator
+from postopt.testing.generator_contract import GeneratorContract
+from postopt.testing.network import no_network
+
+__all__ = ["Fault", "FaultPlan", "GeneratorContract", "ScriptedClock", "ScriptedGenerator", "no_network"]
