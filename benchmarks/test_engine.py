@@ -149,8 +149,8 @@ def test_wrong_picks(busy):
             n += TRIALS
             total += milliseconds
     print(f"  all contested cells: {total:.0f} ms")
-    for way in wrong:
-        print(f"  {way:32} wrong {wrong[way] / n:7.2%}   more than 5 % slower {slower[way] / n:7.2%}   (n = {n})")
+    for way, count in wrong.items():
+        print(f"  {way:32} wrong {count / n:7.2%}   more than 5 % slower {slower[way] / n:7.2%}   (n = {n})")
     assert n > 0
 
 
