@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nox
@@ -13,12 +14,17 @@ nox.options.download_python = "never"
 # Pythons that are not on this machine are skipped. If all are, `coverage` has no data and fails.
 nox.options.error_on_missing_interpreters = False
 
+# pyenv puts only those of its Pythons on the path that are switched on; the others count as present too.
+for folder in sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.*/bin")):
+    os.environ["PATH"] += f"{os.pathsep}{folder}"
+
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 MEASURED = PYTHONS[0]  # coverage costs a third of the speed; one version, bare and fast, sees every line
 
-# The newest torch that we have tested. The CPU build has an index of its own; the plain one brings 3 GB of CUDA.
-TORCH = ("--extra-index-url", "", "torch==2.13.0+cpu")
+# The CPU build has an index of its own; the plain one brings 3 GB of CUDA libraries.
+TORCH = "torch==2.13.0+cpu"
+TORCH_INDEX = ""
 
 
 def groups(*names: str) -> list[str]:
@@ -37,10 +43,10 @@ def run_tests(session: nox.Session, *arguments: str, measured: bool) -> None:
 def tests_torch(session: nox.Session) -> None:
     """Run the tests that need torch."""
     try:
-        session.install(*TORCH)
+        session.install("--no-deps", "--extra-index-url", TORCH_INDEX, TORCH)
     except CommandFailed:
         session.skip("no CPU build of torch for this machine")
-    session.install(".", *groups("tests"))
+    session.install(TORCH, ".", *groups("tests"))
     run_tests(session, "-k", "torch", measured=True)
 
 
