@@ -182,9 +182,8 @@ class QuantileSketch:
         if value == 0:
             self._zeros += 1
             return
-        self._count(
-            self._positive if value > 0 else self._negative, math.ceil(math.log(abs(value)) / self._log_base), 1
-        )
+        buckets = self._positive if value > 0 else self._negative
+        self._count(buckets, math.ceil(math.log(abs(value)) / self._log_base), 1)
 
     def merge(self, other: QuantileSketch) -> None:
         """Take all that `other` has seen; both need the same error and number of buckets."""
@@ -347,35 +346,32 @@ def inverse_incomplete_beta(p: float, a: float, b: float) -> float:
     if p in (0, 1):
         return float(p)
     low, high = 0.0, 1.0
-    while high - low > 1e-14 * high:
-        middle = (low + high) / 2
-        if middle in (low, high):  # two neighbouring floats: as near to zero as it gets
-            break
+    # Between two neighbouring floats there is no middle: as near to zero as it gets.
+    while high - low > 1e-14 * high and low < (middle := (low + high) / 2) < high:
         low, high = (middle, high) if incomplete_beta(middle, a, b) < p else (low, middle)
     return high
 
 
 def _beta_fraction(x: float, a: float, b: float) -> float:
-    tiny = 1e-300  # stands in for a denominator of zero
-    c, d = 1.0, 1.0 / _nonzero(1 - (a + b) * x / (a + 1), tiny)
+    c, d = 1.0, 1.0 / _nonzero(1 - (a + b) * x / (a + 1))
     value = d
     # 100: small parameters need some terms too; 20: measured, the factor is below 5 up to a + b = 1e8.
     for m in range(1, 100 + int(20 * math.sqrt(max(a, b)))):
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        d = 1.0 / _nonzero(1 + even * d, tiny)
-        c = _nonzero(1 + even / c, tiny)
+        d = 1.0 / _nonzero(1 + even * d)
+        c = _nonzero(1 + even / c)
         value *= c * d
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        d = 1.0 / _nonzero(1 + odd * d, tiny)
-        c = _nonzero(1 + odd / c, tiny)
+        d = 1.0 / _nonzero(1 + odd * d)
+        c = _nonzero(1 + odd / c)
         value *= c * d
-        if abs(c * d - 1) < 1e-15:
+        if abs(c * d - 1) < 3e-15:
             return value
-    raise ArithmeticError(f"the incomplete beta function did not converge at x = {x}, a = {a}, b = {b}")
+    raise ArithmeticError(f"no convergence at x = {x}, a = {a}, b = {b}")  # pragma: no cover - none is known
 
 
-def _nonzero(value: float, tiny: float) -> float:
-    return value if abs(value) > tiny else tiny
+def _nonzero(value: float) -> float:
+    return value if abs(value) > 1e-300 else 1e-300  # any tiny number can stand in for a denominator of zero
 
 
 def _log_beta(a: float, b: float) -> float:
