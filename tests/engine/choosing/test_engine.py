@@ -14,6 +14,7 @@ import pytest
 
 from postopt.engine import OptimizedEngine
 from postopt.engine.handles import JSONHandle
+from postopt.engine.overrides import Pin
 from postopt.engine.records import Cell, Timing
 from postopt.errors import BackendUnavailableError, WisdomError
 
@@ -273,12 +274,18 @@ class TestEventLoop:
         async def use():
             return engine.json.dumps({"a": 1}), engine.hash.name
 
+        async def fingerprint():
+            return engine.fingerprint.name
+
         try:
             assert asyncio.run(use()) == (b'{"a":1}', "sha256")
+            engine._pins["fingerprint"] = Pin("xxh3", "the argument overrides")
+            with pytest.raises(BackendUnavailableError, match="another thread is examining it"):
+                asyncio.run(fingerprint())
         finally:
             done.set()
             thread.join()
-        assert engine.json.name == "orjson"
+        assert (engine.json.name, engine.fingerprint.name) == ("orjson", "xxh3")
 
     def test_the_device_is_not_asked_there(self, machine):
         engine = machine.engine()

@@ -24,6 +24,7 @@ class TestFresh:
         assert (data["choices"], data["advice"], data["measuring_ms"]) == ([], [], 0)
         assert "unmeasured" in str(report)
         assert "not used yet" in engine.explain("json")
+        assert "overrides asks for stdlib" in machine.engine(overrides={"json": "stdlib"}).explain("json")
         assert (machine.asked, machine.loaded) == ([], [])
 
     def test_it_lists_what_cannot_be_used(self, machine):
@@ -122,6 +123,19 @@ class TestAdvice:
         engine.prepare()
         assert not any("msgspec" in text for text in engine.report().advice)
 
+    def test_an_override_that_is_the_best_needs_none(self, machine):
+        report = machine.engine(overrides={"json": "orjson"}).report(measure=True)
+        assert not any("overrides" in text for text in report.advice)
+
+    def test_size_is_advised_in_bytes(self, machine):
+        machine.installed.pop("zstandard")
+        machine.bytes_out.update(zlib=1000)
+        engine = machine.engine(overrides={"compression.size": "lz4"})
+        texts = [text for text in engine.report(measure=True).advice if text.startswith("compression.size")]
+        (missing,) = [text for text in texts if "zstandard" in text]
+        assert "of the bytes that lz4 takes for size of 4 KB" in missing
+        assert "about 49 of the bytes that 4 KB compress to" in missing
+
     def test_unmeasured_advice_gives_the_ratio_alone(self, machine):
         machine.installed = {"numpy": "2.0"}
         engine = machine.engine()
@@ -169,6 +183,7 @@ class TestShown:
         assert "dumps 4 KB: orjson; orjson 3.0" in text
         assert "its import took 20 ms of CPU, paid back after" in text
         assert "rejected msgspec: absent" in text
+        assert repr(engine.json) == "<json: orjson 3.11>"
         assert "sha256 below 4096 bytes, blake3 from there on" in engine.explain("hash")
         assert engine.explain("compression").count("compression.") == 2
         assert engine.explain("loop").startswith("loop: asyncio")

