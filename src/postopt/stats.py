@@ -133,8 +133,7 @@ class Welford:
         reach) it covers less than it says.
         """
         _check_level(level)
-        error = math.sqrt(self.variance / self.n)
-        half = _student_t(level, self.n - 1) * error
+        half = math.sqrt(self.variance / self.n) * _student_t(level, self.n - 1)
         return Interval(self._mean - half, self._mean + half, level, self.n)
 
 
