@@ -24,6 +24,9 @@ class _Contexts(threading.local):
         self.decompress = zstandard.ZstdDecompressor().decompress
 
 
+_EMPTY = zstandard.ZstdCompressor(write_checksum=True).compress(b"")
+
+
 def _backend(level: int) -> CompressionFunctions:
     contexts = _Contexts(level)
 
@@ -32,9 +35,13 @@ def _backend(level: int) -> CompressionFunctions:
 
     def decompress(data: Bytes) -> bytes:
         try:
-            return contexts.decompress(data, allow_extra_data=False)
+            plain = contexts.decompress(data, allow_extra_data=False)
         except (zstandard.ZstdError, MemoryError) as error:
             raise CorruptDataError(f"zstandard cannot decompress {len(data)} bytes: {error}") from error
+        # The library looks no further once a header says "0 bytes", damaged or not.
+        if not plain and data != _EMPTY:
+            raise CorruptDataError(f"{len(data)} bytes claim to be an empty zstandard frame, but are not")
+        return plain
 
     return CompressionFunctions("zstandard", zstandard.__version__, compress, decompress)
 
