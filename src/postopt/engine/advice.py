@@ -44,15 +44,14 @@ def advise(resolver: Resolver, *, calls_per_second: float | None = None) -> tupl
             continue
         if slot in resolver.pins:
             texts.append(_override(resolver, choice, calls_per_second))
-        for candidate in candidates_of(slot, resolver.findings.candidates):
-            state = resolver.findings.state(candidate)
-            if state in ("absent", "too_old"):
-                texts.append(_missing(resolver, choice, candidate, calls_per_second))
-            elif state == "present" and candidate.heavy:
-                texts.append(
-                    f"{slot}: {candidate.library} is installed but was not raced, because its import takes long; "
-                    'OptimizedEngine(rigor="patient") races it'
-                )
+        rivals = candidates_of(slot, resolver.findings.candidates)
+        states = {candidate.name: resolver.findings.state(candidate) for candidate in rivals}
+        missing = [candidate for candidate in rivals if states[candidate.name] in ("absent", "too_old")]
+        texts += [_missing(resolver, choice, candidate, calls_per_second) for candidate in missing]
+        heavy = [candidate.library for candidate in rivals if candidate.heavy and states[candidate.name] == "present"]
+        if heavy:
+            names = ", ".join(heavy)
+            texts.append(f'{slot}: OptimizedEngine(rigor="patient") also races what is slow to import: {names}')
     return tuple(text for text in texts if text)
 
 

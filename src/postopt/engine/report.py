@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,14 +90,13 @@ class EngineReport:
 
     def _repr_html_(self) -> str:
         """Return the report for a notebook: tables with inline style, every text escaped, no script."""
-        parts = [f"<p><b>{html.escape(self._headline())}</b></p>"]
-        if self.choices:
-            parts.append(_table(_HEADER, [_cells_of_row(row) for row in self.choices]))
+        from postopt.engine import page  # noqa: PLC0415  # only notebooks pay for importing html
+
+        tables: list[page.Table] = [(_HEADER, [_cells_of_row(row) for row in self.choices])] if self.choices else []
         if self.rejected:
             rows = [(v.role, v.name, v.state, v.reason) for v in self.rejected]
-            parts.append(_table(("not used", "", "state", "reason"), rows))
-        items = "".join(f"<li>{html.escape(text)}</li>" for text in (*self.advice, *self.notes))
-        return f"<div>{''.join(parts)}{f'<ul>{items}</ul>' if items else ''}</div>"
+            tables.append((("not used", "", "state", "reason"), rows))
+        return page.page(self._headline(), tables, (*self.advice, *self.notes))
 
     def _headline(self) -> str:
         covered = f"{self.score.measured} of {self.score.cells} cells measured"
@@ -142,10 +140,3 @@ def _cells_of_row(row: Row) -> tuple[str, ...]:
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    style = ' style="text-align:left;padding:0 1em 0 0;vertical-align:top"'
-    head = "".join(f"<th{style}>{html.escape(text)}</th>" for text in header)
-    body = "".join("<tr>" + "".join(f"<td{style}>{html.escape(text)}</td>" for text in row) + "</tr>" for row in rows)
-    return f'<table style="border-collapse:collapse"><tr>{head}</tr>{body}</table>'

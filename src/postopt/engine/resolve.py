@@ -240,15 +240,16 @@ def first_handle(role: str, pins: Mapping[str, Pin]) -> Handle:
     For a thread that can neither examine anything nor wait for the one that does.
 
     Raises:
-        BackendUnavailableError: an explicit choice asks for another backend.
+        BackendUnavailableError: an explicit choice asks for a backend that nobody has examined yet.
     """
     waiting = Permission(probe=False, measure=False, reason="another thread is examining it")
     findings = Findings(rigor="estimate", setting=None, payloads=None)
     resolver = Resolver(rigor="estimate", pins=pins, findings=findings)
-    for slot in (slot for slot, (owner, _) in SLOTS.items() if owner == role):
+    slots = [slot for slot, (owner, _) in SLOTS.items() if owner == role]
+    resolver.verify({slot: pins[slot] for slot in slots if slot in pins}, waiting)
+    for slot in slots:
         candidates = candidates_of(slot, findings.candidates)
         plain = next((c for c in candidates if not c.library), candidates[0])
-        if slot in pins and pins[slot].name != plain.name:
-            resolver.verify({slot: pins[slot]}, waiting)
-        resolver.choices[slot] = Choice(slot, (Gate(None, plain.name),), "estimate", settled=False)
+        gates = _gates(pins[slot]) if slot in pins else (Gate(None, plain.name),)
+        resolver.choices[slot] = Choice(slot, gates, "estimate", settled=False)
     return resolver.handle(role)
