@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from postopt._optional import install_name
 from postopt.engine.choice import Choice, costs
 from postopt.engine.slots import SLOTS, candidates_of, cells_of
-from postopt.engine.units import duration, payload
+from postopt.engine.units import duration, task
 
 if TYPE_CHECKING:
     from postopt.engine.catalog import Candidate
@@ -31,6 +31,11 @@ IMPORT_SECONDS = {
     "zstandard": 0.011,
 }
 
+NOTHING = 0.95
+"""Reference figures closer to the choice's than this are no reason to install anything."""
+
+_MIDDLE = 1  # index of the middle one of three size classes, which stands for all
+
 WORTH = 0.001
 """Share of one core below which a saving is called not worth it. Arbitrary, so it is printed beside the verdict."""
 
@@ -46,8 +51,10 @@ def advise(resolver: Resolver, *, calls_per_second: float | None = None) -> tupl
             texts.append(_override(resolver, choice, calls_per_second))
         rivals = candidates_of(slot, resolver.findings.candidates)
         states = {candidate.name: resolver.findings.state(candidate) for candidate in rivals}
-        missing = [candidate for candidate in rivals if states[candidate.name] in ("absent", "too_old")]
-        texts += [_missing(resolver, choice, candidate, calls_per_second) for candidate in missing]
+        missing = [c for c in rivals if states[c.name] in ("absent", "too_old") and not c.heavy]
+        if missing:
+            best = min(missing, key=lambda candidate: candidate.estimate[_MIDDLE])
+            texts.append(_missing(resolver, choice, best, calls_per_second))
         heavy = [candidate.library for candidate in rivals if candidate.heavy and states[candidate.name] == "present"]
         if heavy:
             names = ", ".join(heavy)
@@ -70,7 +77,7 @@ def _override(resolver: Resolver, choice: Choice, rate: float | None) -> str:
     saved = saving(resolver, cell, choice.name, best)
     if not saved or saved <= 0:
         return ""
-    gain = f"{_amount(cell, saved)}{_verdict(cell, saved, rate)}"
+    gain = f"{_amount(cell, saved)} ({task(cell)}){_verdict(cell, saved, rate)}"
     return f"{choice.slot}: {choice.source} chose {choice.name}; {best} saves {gain}"
 
 
@@ -78,37 +85,33 @@ def _missing(resolver: Resolver, choice: Choice, candidate: Candidate, rate: flo
     """Say what a library that is not usable here would bring, by the reference figures."""
     cell = _middle(choice.slot)
     rivals = candidates_of(choice.slot, resolver.findings.candidates)
-    index = 1  # the middle of the three size classes that an estimate has
-    chosen = next(c for c in rivals if c.name == choice.name).estimate[index]
-    share = candidate.estimate[index] / chosen
-    if candidate.heavy or share > 0.95:
+    chosen = next(rival for rival in rivals if rival.name == choice.name)
+    share = candidate.estimate[_MIDDLE] / chosen.estimate[_MIDDLE]
+    if share > NOTHING:
         return ""
     what = "bytes" if cell.goal == "size" else "time"
     text = (
-        f'{choice.slot}: pip install "{install_name(candidate.library)}" brings {candidate.library}, which takes '
-        f"{share:.2g} of the {what} that {choice.name} takes for {cell.goal} of {payload(cell.role, cell.size)} "
-        "(reference figure, not measured here)"
+        f'{choice.slot}: pip install "{install_name(candidate.library)}" brings {candidate.library}; by a reference '
+        f"figure, not measured here, {task(cell)} takes {share:.2g} of the {what} it takes with {choice.name}"
     )
     base = costs(cell, resolver.findings.comparable().get(cell, {})).get(choice.name)
     if base is None:
         return text
     saved = base * (1 - share)
-    text += f", about {_amount(cell, saved)}"
+    text += f": {_amount(cell, saved)} less"
     bill = IMPORT_SECONDS.get(candidate.library)
     if bill is not None and cell.goal != "size":
-        text += f"; importing it costs about {duration(bill)}, paid back after {bill / saved:,.0f} calls"
+        text += f"; its import costs about {duration(bill)}, paid back after {bill / saved:,.0f} calls"
     return text + _verdict(cell, saved, rate)
 
 
 def _middle(slot: str) -> Cell:
     """Return the cell that stands for `slot`: its first goal at the middle size."""
-    return cells_of(slot)[1]
+    return cells_of(slot)[_MIDDLE]
 
 
 def _amount(cell: Cell, saved: float) -> str:
-    if cell.goal == "size":
-        return f"{saved:,.0f} of the bytes that {payload(cell.role, cell.size)} compress to"
-    return f"{duration(saved)} a call ({cell.goal} of {payload(cell.role, cell.size)})"
+    return f"{saved:,.0f} bytes" if cell.goal == "size" else f"{duration(saved)} a call"
 
 
 def _verdict(cell: Cell, saved: float, rate: float | None) -> str:
@@ -116,4 +119,4 @@ def _verdict(cell: Cell, saved: float, rate: float | None) -> str:
         return ""
     share = saved * rate
     judged = "worth it" if share >= WORTH else "not worth it"
-    return f". At {rate:g} calls/s that is {share:.2%} of a core: {judged} (the line is at {WORTH:.1%})"
+    return f". At {rate:g} calls/s that is {share * 100:.2g} % of a core: {judged} (the line is at {WORTH * 100:g} %)"

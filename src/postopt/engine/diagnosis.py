@@ -40,8 +40,9 @@ def diagnose(resolver: Resolver, *, calls_per_second: float | None = None) -> En
 
 def _rejected(resolver: Resolver) -> Iterator[Verdict]:
     decided = {SLOTS[slot][0] for slot in resolver.choices}
+    chosen = {(SLOTS[slot][0], gate.name) for slot, choice in resolver.choices.items() for gate in choice.gates}
     for verdict in resolver.findings.verdicts.values():
-        if verdict.state == "present" and verdict.role in decided:
+        if verdict.state == "present" and verdict.role in decided and (verdict.role, verdict.name) not in chosen:
             yield replace(verdict, reason=verdict.reason or "installed, but not examined")
         elif verdict.state not in ("working", "present"):
             yield verdict

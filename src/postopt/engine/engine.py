@@ -72,7 +72,8 @@ class OptimizedEngine:
         overrides: role -> name of a backend. Roles are json, hash, fingerprint, compression (or only
             "compression.speed" or "compression.size"), scoring and loop.
         payloads: JSON-able objects to measure on, instead of synthetic posts. They are passed to the subprocess
-            through a pipe; neither they nor their timings are stored.
+            through a pipe; neither they nor their timings are stored. What is not JSON raises TypeError or ValueError
+            when it is first measured on.
 
     Raises:
         BackendUnavailableError: an override, or its environment variable, names a role or backend that does not exist.
@@ -107,7 +108,7 @@ class OptimizedEngine:
         self._rigor = rigor
         self._wisdom = os.environ.get("POSTOPT_WISDOM") or DEFAULT if wisdom == DEFAULT else wisdom
         self._pins = {**environment_pins(os.environ), **pins(overrides, "the argument overrides")}
-        self._payloads = payloads
+        self._payloads = None if payloads is None else tuple(payloads)
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._resolver: Resolver | None = None
@@ -208,7 +209,8 @@ class OptimizedEngine:
         """Choose other backends inside a `with` block: `with engine.use(json="stdlib", hash="blake3"):`.
 
         It counts for the code of this thread or task and for tasks started inside, until the block ends; others
-        see nothing of it. Blocks nest. For one goal only: `engine.use(**{"compression.size": "zlib"})`.
+        see nothing of it. Blocks nest. For one goal only: `engine.use(**{"compression.size": "zlib"})`. Entering waits
+        for a measurement that another thread makes.
 
         Raises:
             BackendUnavailableError: a choice does not exist, is not installed, or does not work here.

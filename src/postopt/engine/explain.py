@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from postopt.engine.advice import saving
 from postopt.engine.diagnosis import measured
 from postopt.engine.slots import SLOTS, candidates_of, cells_of
-from postopt.engine.units import duration, payload
+from postopt.engine.units import duration, payload, task
 
 if TYPE_CHECKING:
     from postopt.engine.choice import Choice
@@ -69,6 +69,5 @@ def _bill(resolver: Resolver, choice: Choice) -> list[str]:
     saved = saving(resolver, cell, plain, choice.name) if cell and cell.goal != "size" else None
     if not spent or not saved or saved <= 0 or cell is None:
         return []
-    what = f"{cell.goal} of {payload(cell.role, cell.size)}"
     bill = f"its import took {duration(spent)} of CPU, paid back after {spent / saved:,.0f} calls"
-    return [f"  saves {duration(saved)} a call over {plain} ({what}); {bill}"]
+    return [f"  saves {duration(saved)} a call over {plain} ({task(cell)}); {bill}"]

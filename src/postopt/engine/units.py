@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from postopt.engine.records import Cell
+
 
 def payload(role: str, size: int) -> str:
     """Return a size class in words: "4 KB", "256 B", or "32 rows" for scoring; "" for none."""
@@ -10,6 +12,12 @@ def payload(role: str, size: int) -> str:
     if role == "scoring":
         return f"{size} rows" if size > 1 else "1 row"
     return f"{size // 1024} KB" if size >= 1024 else f"{size} B"
+
+
+def task(cell: Cell) -> str:
+    """Return what one call in `cell` does: "dumps of 4 KB", "compressing 4 KB"."""
+    size = payload(cell.role, cell.size)
+    return f"compressing {size}" if cell.role == "compression" else f"{cell.goal} of {size}"
 
 
 def duration(seconds: float) -> str:

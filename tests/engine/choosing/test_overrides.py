@@ -241,3 +241,21 @@ class TestUse:
         block.__exit__(None, None, None)
         assert engine.json.name == "orjson"
         assert type(engine.json) is JSONHandle
+
+    def test_threads_that_enter_and_leave_at_once_see_their_own(self, machine):
+        engine = machine.engine()
+        wrong = []
+
+        def work(name):
+            for _ in range(200):
+                with engine.use(json=name):
+                    wrong.append(engine.json.name != name)
+                wrong.append(engine.json.name != "orjson")
+
+        threads = [threading.Thread(target=work, args=(name,)) for name in ("stdlib", "orjson") * 4]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not any(wrong)
+        assert type(engine.json) is JSONHandle

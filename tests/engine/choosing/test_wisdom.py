@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
@@ -175,6 +176,24 @@ class TestFile:
     def test_entries_under_another_contract_do_not_count(self, wisdom):
         wisdom.add([finding(contract=0)], [entry(contract=0)])
         assert wisdom.read() == module.Knowledge()
+
+    def test_writers_at_once_leave_one_whole_file(self, wisdom):
+        wisdom.add([finding()], [entry()])
+        problems = []
+
+        def write(name):
+            for _ in range(20):
+                problems.append(wisdom.add([finding(name)], [entry(name)]))
+                problems.append(wisdom.read().problem)
+
+        threads = [threading.Thread(target=write, args=(f"b{i}",)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert set(problems) == {""}
+        assert wisdom.read().entries
+        assert list(wisdom.path.parent.iterdir()) == [wisdom.path]
 
     def test_it_is_bounded(self, wisdom):
         many = [entry(f"b{i}", saved=NOW - 5000 + i) for i in range(module.MAX_ENTRIES + 10)]
