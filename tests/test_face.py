@@ -6,12 +6,15 @@ import ast
 import importlib
 import pkgutil
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import postopt
+from postopt._optional import _INSTALL
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 PACKAGES = ["postopt", *(module.name for module in pkgutil.walk_packages(postopt.__path__, "postopt.") if module.ispkg)]
@@ -33,6 +36,14 @@ def test_all_is_what_the_package_holds(package):
     held = {name for name in homes if not isinstance(getattr(package, name), ModuleType)}
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     assert held | {name for name in defined if not name.startswith("_")} == set(getattr(package, "__all__", []))
+
+
+def test_no_package_imports_an_optional_library():
+    # None in place of a module makes its import fail; a file that needs it would then fail as well.
+    hide = f"import sys; sys.modules.update(dict.fromkeys({sorted(_INSTALL)!r}))"
+    imports = "; ".join(f"import {name}" for name in PACKAGES)
+    done = subprocess.run([sys.executable, "-c", f"{hide}; {imports}"], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_a_name_that_is_not_listed_is_not_there():

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from postopt._optional import _INSTALL
 
-HIDE = f"""
-import sys
-
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {sorted(_INSTALL)!r}:
-            raise ImportError(f"{{name}} is hidden")
-
-sys.meta_path.insert(0, Hidden())
-"""
+# None in place of a module makes its import fail, as if it were not installed.
+HIDE = f"import sys; sys.modules.update(dict.fromkeys({sorted(_INSTALL)!r}))\n"
 
 PERSIST = """
 import asyncio, hashlib, json
