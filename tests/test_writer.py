@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postopt import blocking
 from postopt.errors import GenerationError, PostRejectedError
 from postopt.events.records import PostRejected, PostWritten
 from postopt.types import Brief, Completion, Trace
@@ -339,3 +340,36 @@ class TestClosing:
                 return await writer.write(BRIEF, 1)
 
         assert len(asyncio.run(main())) == 1
+
+
+class TestBlocking:
+    """The same writer for callers that do not await."""
+
+    def test_it_writes_the_same_posts(self):
+        script = Script(numbered)
+        with blocking.PostWriter(script, clock=lambda: 0.0) as writer:
+            posts = writer.write(BRIEF, 2)
+            streamed = list(writer.write_many([BRIEF, BRIEF], 2))
+        assert list(posts) == list(write(numbered, 2, clock=lambda: 0.0))
+        assert [list(each) for each in streamed] == [list(posts), list(posts)]
+        assert script.closed
+
+    def test_it_works_inside_a_running_loop(self):
+        async def cell():
+            return blocking.PostWriter(Script(numbered)).write(BRIEF, 2)
+
+        assert len(asyncio.run(cell())) == 2
+
+    def test_stopping_early_ends_what_was_at_work(self):
+        script = Script(numbered, turns=lambda prompt: 2)
+        for posts in blocking.PostWriter(script).write_many(iter(lambda: BRIEF, None)):
+            assert len(posts) == 1
+            break
+        gc.collect()  # where dropping the iterator does not close it at once
+        assert script.at_work == 0
+
+    def test_an_outage_reaches_the_caller(self):
+        writer = blocking.PostWriter(Script(lambda prompt: GenerationError("down")), events=Sink(OSError()))
+        with pytest.raises(GenerationError, match="down"):
+            writer.write(BRIEF, 1)
+        assert writer.failed_events == 1

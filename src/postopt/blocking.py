@@ -10,13 +10,21 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextvars import Context
-from typing import Any, Generic, TypeVar, TypeVarTuple, cast
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
+
+from postopt import writer
+from postopt.clock import Clock
+from postopt.generation.base import Generator
+from postopt.types import Brief, Posts
+from postopt.writer import EventSink
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -67,6 +75,48 @@ def iterate(items: AsyncIterable[T]) -> Iterator[T]:
             portal.blocking.call(work.stop)
             if ended is not None:
                 _value(ended.result())
+
+
+class PostWriter:
+    """`postopt.writer.PostWriter` for callers that do not await: the same arguments, laws and errors."""
+
+    def __init__(
+        self,
+        generator: Generator,
+        *,
+        events: EventSink | None = None,
+        clock: Clock = time.monotonic,
+        wall_clock: Clock = time.time,
+        concurrency: int = 8,
+    ) -> None:
+        self._writer = writer.PostWriter(
+            generator, events=events, clock=clock, wall_clock=wall_clock, concurrency=concurrency
+        )
+
+    @property
+    def failed_events(self) -> int:
+        """How many events the sink did not take."""
+        return self._writer.failed_events
+
+    def write(self, brief: Brief, n: int = 3) -> Posts:
+        """Write up to `n` posts."""
+        return run(self._writer.write, brief, n)
+
+    def write_many(self, briefs: Iterable[Brief] | AsyncIterable[Brief], n: int = 1) -> Iterator[Posts]:
+        """Yield the posts of each brief; `briefs` is read in the shared loop, which waits while it is."""
+        return iterate(self._writer.write_many(briefs, n))
+
+    def close(self) -> None:
+        """Close the generator, if it can be closed."""
+        run(self._writer.aclose)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class _End:
