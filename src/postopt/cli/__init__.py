@@ -41,7 +41,8 @@ class _Version(argparse.Action):
             version = importlib.metadata.version("postopt")
         except importlib.metadata.PackageNotFoundError:
             version = "(not installed)"
-        parser.exit(message=f"postopt {version}\n")
+        print(f"postopt {version}")
+        parser.exit()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ def layout(posts: Posts, width: int | None) -> str:
     parts = []
     for number, post in enumerate(posts, 1):
         title = f"── {number} of {len(posts)} "
-        size = f" {len(post.text)} characters ──"
+        size = f" {len(post.text)} character{'s' if len(post.text) != 1 else ''} ──"
         rule = title + "─" * max(2, columns - len(title) - len(size)) + size
         text = _printable(post.text)
         parts.append(f"{rule}\n\n{text if width is None else _wrapped(text, columns)}\n")
