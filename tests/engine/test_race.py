@@ -72,9 +72,9 @@ def test_without_noise_the_first_within_the_tie_of_the_cheapest_wins(values, see
 def test_the_cheapest_never_leaves_early(values, seed):
     seconds = {f"c{i}": value for i, value in enumerate(values)}
     outcome = run(seconds, seed=seed)
-    cheapest = min(seconds, key=seconds.get)
+    cheapest = [name for name in seconds if seconds[name] <= min(values) * (1 + 1e-9)]
     most = max(len(t.wall) for t in outcome.timings.values())
-    assert len(outcome.timings[cheapest].wall) == most
+    assert most in {len(outcome.timings[name].wall) for name in cheapest}
 
 
 @given(st.permutations(["a", "b", "c"]), st.sampled_from([MEASURE, PATIENT]))
