@@ -316,6 +316,20 @@ class TestLayout:
         assert "a\ufffd[31mb\ufffdc\td" in layout(self.posts("a\x1b[31mb\x9bc\td"), None)
 
 
+class TestExamples:
+    FOLDER = Path(__file__).parents[2] / "examples"
+
+    def test_every_brief_of_ours_gets_all_its_posts(self, run):
+        assert run("--briefs", str(self.FOLDER / "briefs.jsonl"), "--out", "p.jsonl")[0] == 0
+        posts = lines_of(Path("p.jsonl").read_text("utf-8"))
+        assert len({post["text"] for post in posts}) == len(posts) == 36
+        assert len({(post["tone"], post["language"][:2]) for post in posts}) == 12
+
+    def test_the_script_prints_three_posts(self):
+        done = subprocess.run([sys.executable, str(self.FOLDER / "write_posts.py")], capture_output=True, check=True)
+        assert done.stdout.decode("utf-8").count("€42") == 3
+
+
 class TestProcess:
     """What only a process of its own shows."""
 
