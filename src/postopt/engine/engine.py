@@ -113,7 +113,7 @@ class OptimizedEngine:
         self._pid = os.getpid()
         self._resolver: Resolver | None = None
         self._device: DevicePlan | None = None
-        self._uses = 0
+        self._uses: dict[str, int] = dict.fromkeys(ROLES, 0)  # open blocks that override a role
         # What is decided for good, and what serves an event loop's thread until then.
         self._resolved: dict[str, Handle] = {}
         self._provisional: dict[str, Handle] = {}
@@ -226,7 +226,7 @@ class OptimizedEngine:
                 given = {"compression.speed": rest.speed, "compression.size": rest.size, **given}
             roles: set[str] = {SLOTS[slot][0] for slot in chosen}
             handles = {role: resolver.handle(role, given) for role in roles}
-            self._enter()
+            self._enter(handles)
         frame = Frame(self, handles, FRAME.get())
         token = FRAME.set(frame)
         try:
@@ -236,7 +236,7 @@ class OptimizedEngine:
             # Fails if closed from another context, as the garbage collector does; the frame is over anyway.
             with suppress(ValueError):
                 FRAME.reset(token)
-            self._leave()
+            self._leave(handles)
 
     def lock(self, path: str | os.PathLike[str] = "postopt.lock") -> Path:
         """Write role -> "backend==version" to `path` as JSON, resolving every role first; return the path.
@@ -328,7 +328,7 @@ class OptimizedEngine:
             handle = resolver.handle(role)
             if all(choice.settled for slot, choice in resolver.choices.items() if SLOTS[slot][0] == role):
                 self._resolved[role] = handle
-                if not self._uses:
+                if not self._uses[role]:
                     settle(self._public(role), handle)
             else:
                 self._provisional[role] = handle
@@ -343,18 +343,17 @@ class OptimizedEngine:
             self._resolver = Resolver(rigor=self._rigor, pins=self._pins, findings=findings)
         return self._resolver
 
-    def _enter(self) -> None:
-        with self._lock:
-            self._uses += 1
-            for role in ROLES:
-                unsettle(self._public(role))
+    def _enter(self, roles: Iterable[str]) -> None:
+        for role in roles:
+            self._uses[role] += 1
+            unsettle(self._public(role))
 
-    def _leave(self) -> None:
+    def _leave(self, roles: Iterable[str]) -> None:
         with self._lock:
-            self._uses -= 1
-            if not self._uses:
-                for role, handle in self._resolved.items():
-                    settle(self._public(role), handle)
+            for role in roles:
+                self._uses[role] -= 1
+                if role in self._resolved and not self._uses[role]:
+                    settle(self._public(role), self._resolved[role])
 
     def _public(self, role: str) -> Handle:
         public: Handle = getattr(self, "loop_factory" if role == "loop" else role)

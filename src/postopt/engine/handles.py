@@ -13,7 +13,7 @@ So a handle has two classes of the same memory layout and changes between them b
 
 * settled: the plain class below. Its attributes are slots, and nothing of ours runs.
 * deferred: a subclass without slots of its own whose `__getattribute__` asks the engine whose turn it is. A handle
-  starts deferred, and is made so again for as long as any override is active in any context.
+  starts deferred, and is made so again for as long as an override of its role is active in any context.
 
 The assignment of `__class__` is one pointer store under the interpreter's lock: another thread sees either class,
 and both give right answers, because the slots are filled before a handle is settled and never emptied.

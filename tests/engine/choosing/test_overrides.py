@@ -178,6 +178,14 @@ class TestUse:
         one.__exit__(None, None, None)
         assert type(engine.json) is JSONHandle
 
+    def test_a_block_slows_no_other_role(self, machine):
+        engine = machine.engine()
+        engine.prepare()
+        with engine.use(hash="sha256"):
+            assert type(engine.json) is JSONHandle
+            assert type(engine.hash) is not HashHandle
+        assert type(engine.hash) is HashHandle
+
     def test_other_threads_do_not_see_it(self, machine):
         engine = machine.engine()
         seen = []
