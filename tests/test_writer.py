@@ -115,6 +115,13 @@ class TestWrite:
         assert "repeats itself" in posts.rejections[0].reasons[0]
         assert len(script.asked) == 3 + 2 * (ROUNDS - 1)
 
+    def test_a_replacement_that_is_refused_says_what_it_replaced(self):
+        posts = write(lambda prompt: "Bread for €5" if prompt.variant < 2 else PostRejectedError(("No more.",)), 2)
+        assert [post.index for post in posts] == [0]
+        (rejection,) = posts.rejections
+        assert rejection.variant == 2
+        assert rejection.reasons == ("It was asked for in place of a variant that repeated another.", "No more.")
+
     def test_a_refusal_is_a_rejection_with_the_generators_reasons(self):
         posts = write(lambda prompt: PostRejectedError(("No room.", "No time.")))
         assert len(posts) == 0

@@ -112,7 +112,7 @@ class PostWriter:
         """Return the posts of a brief, and the first error that says nothing about the brief."""
         if n < 1:
             raise ValueError(f"n is {n}; it must be 1 or more")
-        drafts = Drafts(brief)
+        drafts = Drafts(brief, n)
         if conflicts := drafts.conflicts():
             for variant in range(n):
                 self._publish(drafts.reject(variant, conflicts), "conflict")

@@ -17,12 +17,17 @@ class Drafts:
 
     Law: a post keeps the brief and differs from every other post in more than white space.
 
+    Args:
+        brief: what was asked for.
+        n: how many variants were asked for; those from `n` on stand in for ones that repeated a text.
+
     Attributes:
         outage: the first error that said nothing about the brief, or None.
     """
 
-    def __init__(self, brief: Brief) -> None:
+    def __init__(self, brief: Brief, n: int) -> None:
         self.brief = brief
+        self._n = n
         self.outage: GenerationError | None = None
         self._constraints = Constraints(brief)
         self._digest = hashlib.sha256(canonical(brief.to_dict()))
@@ -64,6 +69,8 @@ class Drafts:
 
     def reject(self, variant: int, reasons: tuple[str, ...]) -> Rejection:
         """Take note that a variant will not be a post."""
+        if variant >= self._n:
+            reasons = ("It was asked for in place of a variant that repeated another.", *reasons)
         rejection = Rejection(variant=variant, reasons=reasons)
         self._rejections.append(rejection)
         return rejection
