@@ -120,7 +120,7 @@ class TestWrite:
         assert [post.index for post in posts] == [0]
         (rejection,) = posts.rejections
         assert rejection.variant == 2
-        assert rejection.reasons == ("It was asked for in place of a variant that repeated another.", "No more.")
+        assert rejection.reasons == ("No more.", "It was asked for in place of a variant that repeated another.")
 
     def test_a_refusal_is_a_rejection_with_the_generators_reasons(self):
         posts = write(lambda prompt: PostRejectedError(("No room.", "No time.")))

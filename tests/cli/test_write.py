@@ -129,6 +129,13 @@ class TestTopic:
         assert message in said
         assert "Traceback" not in said
 
+    def test_an_interrupt_ends_quietly(self, run, monkeypatch):
+        async def interrupted(self, brief, n=3):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(PostWriter, "write", interrupted)
+        assert run("--topic", "Bread") == (130, "", "")
+
 
 class TestBriefs:
     def test_posts_rejects_and_summary(self, run):

@@ -124,10 +124,6 @@ class LineFile:
         os.ftruncate(self._descriptor, size)
         self._size = size
 
-    def same_as(self, other: Path) -> bool:
-        """Whether this is the file at `other`."""
-        return other.exists() and os.path.samestat(os.fstat(self._descriptor), other.stat())
-
     def close(self) -> None:
         """Close the file."""
         os.close(self._descriptor)

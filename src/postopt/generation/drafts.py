@@ -70,7 +70,7 @@ class Drafts:
     def reject(self, variant: int, reasons: tuple[str, ...]) -> Rejection:
         """Take note that a variant will not be a post."""
         if variant >= self._n:
-            reasons = ("It was asked for in place of a variant that repeated another.", *reasons)
+            reasons = (*reasons, "It was asked for in place of a variant that repeated another.")
         rejection = Rejection(variant=variant, reasons=reasons)
         self._rejections.append(rejection)
         return rejection

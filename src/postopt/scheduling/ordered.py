@@ -33,8 +33,8 @@ async def map_ordered(
     async def read() -> None:
         source = aiter(_asynchronous(items))
         try:
-            # The slot comes first: an item read ahead of its slot would be one more than the limit.
-            while await slots.acquire():
+            while True:
+                await slots.acquire()  # first: an item read without a slot would be one more than the limit
                 started.put_nowait(asyncio.create_task(function(await anext(source))))
         except StopAsyncIteration:
             pass
