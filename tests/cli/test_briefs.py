@@ -2,7 +2,7 @@ import io
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from postopt.backends.json import JSON
@@ -202,11 +202,8 @@ class TestCSV:
 
 
 FIELDS = st.sampled_from(["topic", "tone", "facts", "keywords", "max_length", "id", "budget", "language", "x"])
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["urgent", "en", "5 %"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
+SCALARS = st.none() | st.booleans() | st.integers(-9, 2**63) | st.floats() | st.text(max_size=5) | st.just("urgent")
+VALUES = SCALARS | st.lists(SCALARS, max_size=3) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=3)
 
 
 class TestGarbage:
@@ -232,13 +229,8 @@ class TestGarbage:
         except UsageError as error:
             JSON.dumps(str(error))
 
-    @settings(max_examples=150)
-    @given(st.dictionaries(FIELDS, VALUES, max_size=5))
+    @given(st.dictionaries(FIELDS, VALUES, max_size=4))
     def test_any_object(self, data):
-        try:
-            line = JSON.dumps({"topic": "bread", **data})
-        except TypeError:  # integers beyond 64 bits: no JSON of ours
-            return
-        (found,) = read(line)
+        (found,) = read(JSON.dumps({"topic": "bread", **data}))
         if isinstance(found, BadLine):
             assert "; allowed: " in found.reason
