@@ -275,7 +275,7 @@ class TestStream:
     def test_reasons_of_a_kind_are_counted_together_and_the_kinds_are_bounded(self):
         summary = Summary()
         for number in range(3000):
-            summary.reject(f"kind {number} has failed")
+            summary.reject(f"kind {chr(0x4E00 + number)} has failed")
         summary.reject('the "a" is wrong: 1')
         assert len(summary._kinds) <= bulk.MAX_KINDS + 1
         assert summary.text(1.25).endswith("x other reasons), 1.2 s")

@@ -43,8 +43,8 @@ class Summary:
     def reject(self, reason: str) -> None:
         """Count a rejected line or variant."""
         self.rejected += 1
-        # What is quoted and what follows a colon or semicolon is particular to one line.
-        kind = re.split("[:;]", re.sub(r'"[^"]*"|\'[^\']*\'', "…", reason))[0].rstrip(".")[:60]
+        # What is quoted, numbers, and what follows a colon or semicolon are particular to one line.
+        kind = re.split("[:;]", re.sub(r'"[^"]*"|\'[^\']*\'|\d+', "…", reason))[0].rstrip(".")[:60]
         self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else "other reasons"] += 1
 
     def text(self, seconds: float) -> str:
