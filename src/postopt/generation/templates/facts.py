@@ -120,17 +120,16 @@ def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layo
         ways.append(Layout(lambda fact: f"{_ICONS[fact.kind]} {_labelled(fact)}", "\n", emoji_each=1))
     sentence = _spanish_sentence if language == "es" else _english_sentence
     if facts and all(sentence(fact) for fact in facts):
-        ways.append(Layout(lambda fact: sentence(fact) or "", "\n"))
         ways.append(Layout(lambda fact: sentence(fact) or "", " "))
     return ways
 
 
 def tight_layouts(facts: tuple[Fact, ...]) -> list[Layout]:
-    """Return the layout for very little room: labels only where a value needs one."""
+    """Return layouts for very little room: labels only where a value needs one."""
     clear = [fact.kind for fact in facts if _is_clear(fact)]
     if len(set(clear)) < len(clear):  # two times without labels: which is which?
-        return [Layout(_labelled, " · ")]
-    return [Layout(lambda fact: fact.value if _is_clear(fact) else _lower_labelled(fact), " · ", capital=False)]
+        return [Layout(_labelled, mark) for mark in (" · ", " | ", "; ")]
+    return [Layout(_bare_if_clear, mark, capital=False) for mark in (" · ", " | ", "; ")]
 
 
 def _label(name: str) -> str:
@@ -151,6 +150,10 @@ def _labelled(fact: Fact) -> str:
 
 def _lower_labelled(fact: Fact) -> str:
     return f"{fact.label}: {fact.value}"
+
+
+def _bare_if_clear(fact: Fact) -> str:
+    return fact.value if _is_clear(fact) else _lower_labelled(fact)
 
 
 def _is_clear(fact: Fact) -> bool:

@@ -6,6 +6,7 @@ that the brief cannot fill is skipped together with the mark before it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -181,24 +182,28 @@ def _fit(form: Form, max_length: int | None) -> Form | None:
     """
     if max_length is None:
         return form
-    room = max_length - _separators(form)
-    axes = list(form.axes)
-    while (excess := sum(max(axis.lengths) for axis in axes) - room) > 0:
-        cuts = [(_price(axis, excess), place) for place, axis in enumerate(axes) if len(set(axis.lengths)) > 1]
-        if not cuts:
+    levels = [_levels(axis) for axis in form.axes]
+    excess = sum(level[-1][0] for level in levels) + _separators(form) - max_length
+    while excess > 0:
+        prices = [(_price(level, excess), place) for place, level in enumerate(levels) if len(level) > 1]
+        if not prices:
             return None
-        place = min(cuts)[1]
-        axes[place] = _without_longest(axes[place])
-    return Form(tuple(axes), form.shapes)
+        shortened = levels[min(prices)[1]]
+        excess -= shortened.pop()[0] - shortened[-1][0]
+    return Form(tuple(_up_to(axis, level[-1][0]) for axis, level in zip(form.axes, levels, strict=True)), form.shapes)
 
 
-def _price(axis: Axis, excess: int) -> float:
-    """Return what leaving out the axis's longest texts costs in variety per character won."""
-    shorter = _without_longest(axis)
-    won = min(excess, max(axis.lengths) - max(shorter.lengths))
-    return (1 / len(shorter.lengths) - 1 / len(axis.lengths)) / won
+def _levels(axis: Axis) -> list[tuple[int, int]]:
+    """Return each length that occurs, ascending, with how many texts are at most that long."""
+    total = 0
+    return [(length, total := total + count) for length, count in sorted(Counter(axis.lengths).items())]
 
 
-def _without_longest(axis: Axis) -> Axis:
-    longest = max(axis.lengths)
-    return axis.only([place for place, length in enumerate(axis.lengths) if length < longest])
+def _price(level: Sequence[tuple[int, int]], excess: int) -> float:
+    """Return what leaving out the longest texts costs in variety per character won."""
+    (shorter, fewer), (longest, many) = level[-2:]
+    return (1 / fewer - 1 / many) / min(excess, longest - shorter)
+
+
+def _up_to(axis: Axis, length: int) -> Axis:
+    return axis.only([place for place, each in enumerate(axis.lengths) if each <= length])
