@@ -15,9 +15,9 @@ x = i mod R_j, and i_j = x + t R_j with 0 <= t < r_j. With g = gcd(R_j, r_j), fl
 is the same for r_j / g consecutive t, for which t R_j runs through the r_j / g different multiples of g modulo r_j; so
 e_j runs through the residues that are congruent to x + k modulo g, and k = 0 .. g - 1 covers all of them once.
 
-Each step adds 1 to every e_j, or 2 where i_j passes a multiple of L_j, until i_j begins anew. So two posts fewer than min(r_j) apart hardly
-ever share a clause, which is what a reader notices; a random permutation of 0 .. N - 1 would only make that likely.
-Seeds shuffle each wheel's faces and choose the starting point.
+Each step adds 1 to every e_j, or 2 where i_j passes a multiple of L_j, until i_j begins anew. So two posts fewer than
+min(r_j) apart hardly ever share a clause, which is what a reader notices; a random permutation of 0 .. N - 1 would only
+make that likely. Seeds shuffle each wheel's faces and choose the starting point.
 """
 
 from __future__ import annotations
