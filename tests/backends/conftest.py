@@ -46,34 +46,35 @@ def load(target):
 def pytest_generate_tests(metafunc):
     for role, targets in BACKENDS.items():
         if f"{role}_target" in metafunc.fixturenames:
-            metafunc.parametrize(f"{role}_target", [target for target in targets if installed(target)])
+            present = [target for target in targets if installed(target)]
+            metafunc.parametrize(f"{role}_target", present, scope="session")
     if "target" in metafunc.fixturenames:
         metafunc.parametrize(
             ("role", "target"), [(role, target) for role, targets in BACKENDS.items() for target in targets]
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def json_backend(json_target):
     return load(json_target)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def hash_backend(hash_target):
     return load(hash_target)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fingerprint_backend(fingerprint_target):
     return load(fingerprint_target)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def compression_backend(compression_target):
     return load(compression_target)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def scoring_backend(scoring_target):
     return load(scoring_target)
 

@@ -31,7 +31,13 @@ def check(role: str, backend: Any) -> None:
     for attribute in ("name", "version"):
         if not isinstance(getattr(backend, attribute, None), str):
             raise ContractError(f"its {attribute} is no text")
-    _CHECKS[role](backend)
+    check_role = _CHECKS[role]
+    try:
+        check_role(backend)
+    except ContractError:
+        raise
+    except Exception as error:  # an answer so odd that it cannot even be compared
+        raise ContractError(f"looking at its answers raises {type(error).__name__}: {error}") from error
 
 
 def _call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -349,9 +355,11 @@ def _check_loop(backend: Any) -> None:
         loop.call_soon(future.set_result, 42)
         return int(await future)
 
+    coroutine = answer()
     try:
-        _same("a coroutine", _call("running a coroutine", loop.run_until_complete, answer()), 42)
+        _same("a coroutine", _call("running a coroutine", loop.run_until_complete, coroutine), 42)
     finally:
+        coroutine.close()
         loop.close()
 
 

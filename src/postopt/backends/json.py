@@ -6,7 +6,7 @@ may differ (`1e16` or `1e+16`): whatever is hashed, signed or compared as bytes 
 
 Both ways: RFC 8259, UTF-8, no byte order mark, no NaN or Infinity, no lone surrogates.
 
-`dumps(value) -> bytes` raises TypeError and nothing else.
+`dumps(value) -> bytes` raises TypeError and nothing else::
 
     str                     as it is, unescaped where JSON allows; lone surrogates raise
     int                     -2**63 to 2**64 - 1; others raise
@@ -26,7 +26,7 @@ Both ways: RFC 8259, UTF-8, no byte order mark, no NaN or Infinity, no lone surr
                             scalars and arrays, subclasses of float, tuple, datetime, date, time and UUID, ...
     depth                   254 levels of dict, list and dataclass; more, and cycles, raise. Tuples are not counted.
 
-`loads(data)` raises ValueError and nothing else.
+`loads(data)` raises ValueError and nothing else::
 
     data                    str, bytes, bytearray or contiguous memoryview; other types and subclasses raise
     text                    one document; escaped or raw lone surrogates, invalid UTF-8, a byte order mark, control
