@@ -352,6 +352,25 @@ class TestProcess:
         done = subprocess.run(self.command("--help"), capture_output=True, text=True, check=True)
         assert {"write", "doctor", "wisdom"} <= set(done.stdout.split())
 
+    @pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+    def test_a_terminal_sees_a_bar_and_then_the_summary(self, tmp_path):
+        import pty
+        import termios
+
+        (tmp_path / "b.jsonl").write_text('{"topic": "Bread"}\n' * 3)
+        ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 60))
+        command = self.command("write", "--briefs", str(tmp_path / "b.jsonl"), "--out", str(tmp_path / "p"))
+        done = subprocess.run(command, stderr=theirs, check=False)
+        seen = os.read(ours, 10_000).decode()
+        os.close(ours)
+        os.close(theirs)
+        assert done.returncode == 0
+        *bar, summary, end = seen.replace("\r", "\n").replace("\n\n", "\n").split("\n")
+        assert any("100%" in line for line in bar)
+        assert summary.startswith("read 3 lines")
+        assert end == ""
+
     @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
     @pytest.mark.parametrize("source", [("--topic", "Bread", "--json"), ("--topic", "Bread"), ("--briefs",)])
     def test_a_reader_that_stops_early_is_no_error(self, tmp_path, source):

@@ -78,8 +78,8 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
         if resume:
             lines = remaining(lines, out, rejects, args.seed, args.n)
         writer = PostWriter(TemplateGenerator(seed=args.seed))
-        bar = stack.enter_context(_bar(file))
         stack.callback(lambda: print(summary.text(clock() - started), file=sys.stderr))
+        bar = stack.enter_context(_bar(file))
         work = _write_lines(_followed(lines, file, bar, summary), writer, args.n, out, rejects, summary)
         try:
             return asyncio.run(_until_terminated(work))
