@@ -132,6 +132,7 @@ class TestGenerator:
             ({"language": "fr"}, "no clause bank for the language 'fr', only for en, es"),
             ({"max_length": 40}, r"The topic and the facts need .* at most 40 are allowed"),
             ({"forbidden": ("again",)}, 'The topic contains the forbidden "again"'),
+            ({"forbidden": ("pop",)}, 'The call to action contains the forbidden "pop"'),
             ({"forbidden": ("saturday 7 march",)}, 'The fact "first day" contains the forbidden'),
         ],
     )

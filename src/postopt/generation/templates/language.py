@@ -59,7 +59,12 @@ class PostLanguage:
         self._check = constraints.violations
         self._tone = bank.tone
         self._branded = brief.brand is not None
-        conflicts = [f'The topic contains the forbidden "{word}".' for word in constraints.forbidden_in(brief.topic)]
+        verbatim = {"topic": brief.topic, "call to action": brief.call_to_action or ""}
+        conflicts = [
+            f'The {part} contains the forbidden "{word}".'
+            for part, text in verbatim.items()
+            for word in constraints.forbidden_in(text)
+        ]
         if conflicts or constraints.conflicts():
             raise PostRejectedError((*conflicts, *constraints.conflicts()))
         axes = axes_of(bank, brief, address, allowed=lambda text: not constraints.forbidden_in(text))
