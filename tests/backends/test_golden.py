@@ -146,6 +146,22 @@ def _deflate(data):
     return stream.compress(data) + stream.flush()
 
 
+def _measure(data):
+    return len(data).to_bytes(4, "big") + _deflate(data)
+
+
+def _measured(data):
+    """Decompress without a checksum, but check all lengths."""
+    stream = zlib.decompressobj(-15)
+    try:
+        plain = stream.decompress(data[4:])
+    except zlib.error as error:
+        raise CorruptDataError("cannot decompress") from error
+    if not stream.eof or stream.unused_data or len(plain) != int.from_bytes(data[:4], "big"):
+        raise CorruptDataError("wrong length")
+    return plain
+
+
 def _or_empty(data):
     try:
         return ZLIB_SPEED.decompress(data)
@@ -156,6 +172,7 @@ def _or_empty(data):
 WRONG_COMPRESSION = {
     "stores": {"compress": bytes, "decompress": bytes},
     "no checksum": {"compress": _deflate, "decompress": _bare},
+    "no checksum, but lengths": {"compress": _measure, "decompress": _measured},
     "an error of its own": {"decompress": zlib.decompress},
     "loses the end": {"compress": lambda data: ZLIB_SPEED.compress(bytes(data)[:65_536])},
     "empty is refused": {"compress": lambda data: ZLIB_SPEED.compress(data) if data else _raise(ValueError("empty"))},

@@ -36,8 +36,8 @@ def check(role: str, backend: Any) -> None:
         check_role(backend)
     except ContractError:
         raise
-    except Exception as error:  # an answer so odd that it cannot even be compared
-        raise ContractError(f"looking at its answers raises {type(error).__name__}: {error}") from error
+    except Exception as error:  # an answer that cannot be compared, or an error nobody expects here
+        raise ContractError(f"checking it raises {type(error).__name__}: {error}") from error
 
 
 def _call(what: str, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -302,22 +302,16 @@ def _check_damage(backend: Any, data: bytes) -> None:
         )
     for wrong in (packed + b"\x00", packed + packed, b"\x00" * 20, b"not compressed at all"):
         _refuses(f"decompressing {_shown(wrong)}", CorruptDataError, backend.decompress, wrong)
-    refused = 0
     for bit in range(8 * len(packed)):
         damaged = bytearray(packed)
         damaged[bit // 8] ^= 1 << bit % 8
         try:
-            answer = _call("decompressing damaged bytes", backend.decompress, bytes(damaged))
-        except ContractError as error:
-            if not isinstance(error.__cause__, CorruptDataError):
-                raise
-            refused += 1
-        else:
-            # Some bits of a header mean nothing; then the data is right.
-            if answer != data:
-                raise ContractError(f"decompressing with bit {bit} of {8 * len(packed)} flipped gives wrong data")
-    if refused < 7 * len(packed):
-        raise ContractError(f"of {8 * len(packed)} damaged frames {refused} are refused")
+            answer = backend.decompress(bytes(damaged))
+        except CorruptDataError:
+            continue
+        # Some bits of a header mean nothing; then the data is right.
+        if answer != data:
+            raise ContractError(f"decompressing with bit {bit} of {8 * len(packed)} flipped gives wrong data")
 
 
 def _check_scoring(backend: Any) -> None:

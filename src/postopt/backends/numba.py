@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     _Arrays = tuple[Float32Array, ...]
 
 
-def _forward(rows: Any, weights: Any, biases: Any) -> Any:
+def _forward(rows: Any, weights: Any, biases: Any) -> Any:  # pragma: no cover  # runs compiled only
     scores = np.empty(len(rows), np.float32)
     for row in range(len(rows)):
         values = rows[row]

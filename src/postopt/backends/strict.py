@@ -22,7 +22,7 @@ from operator import itemgetter
 from typing import Any
 
 MAX_DUMPS_DEPTH = 254
-"""Levels of dict, list and dataclass that `dumps` accepts: orjson counts them in one byte."""
+"""Levels of dict and list that `dumps` accepts: orjson counts them in one byte."""
 MIN_INTEGER = -(2**63)
 MAX_INTEGER = 2**64 - 1
 
@@ -96,7 +96,7 @@ def _write(root: object, number: Callable[[float], str], items_of: _Items) -> by
             value = member if type(member) in _EXACT else _reduce(member)
             kind = type(value)
             if kind is dict or kind is list or kind is tuple:
-                # Tuples are not counted, because orjson does not count them.
+                # Tuples are not counted, as in orjson 3.13: only the contract's dicts and lists must be.
                 inside = depth if kind is tuple else depth + 1
                 if inside > MAX_DUMPS_DEPTH:
                     raise TypeError(f"nested more than {MAX_DUMPS_DEPTH} levels deep, or a cycle")
