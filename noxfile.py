@@ -32,6 +32,38 @@ def groups(*names: str) -> list[str]:
     return nox.project.dependency_groups(PYPROJECT, *names)
 
 
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*groups("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(reuse_venv=True)
+def types(session: nox.Session) -> None:
+    """Check types, strictly, of the package and of its public use."""
+    session.install("-e", ".[fast,numba]", *groups("types", "peers"))
+    session.run("mypy")
+    session.run("mypy", "tests/typing")
+
+
+@nox.session(reuse_venv=True)
+def imports(session: nox.Session) -> None:
+    """Check who imports whom, and that the check itself notices."""
+    session.install("-e", ".", *groups("tests", "imports"))
+    session.run("lint-imports", "--no-cache")
+    session.run("pytest", "tests/test_imports.py")
+
+
+@nox.session(reuse_venv=True)
+def docs(session: nox.Session) -> None:
+    """Build the documentation and run its examples; a warning is an error."""
+    session.install("-e", ".", *groups("docs"))
+    for builder in ("html", "doctest"):
+        session.run("sphinx-build", "-n", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
+
+
 def run_tests(session: nox.Session, *arguments: str, measured: bool) -> None:
     coverage = ("--cov", "--cov-report=") if measured else ()
     data = Path(session.virtualenv.location, "coverage").resolve()
@@ -68,38 +100,6 @@ def coverage(session: nox.Session) -> None:
     environments = Path(session.virtualenv.location).parent
     session.run("coverage", "combine", *map(str, environments.glob("tests*/coverage*")))
     session.run("coverage", "report", "--fail-under=95")
-
-
-@nox.session(reuse_venv=True)
-def lint(session: nox.Session) -> None:
-    """Check style and format."""
-    session.install(*groups("lint"))
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
-
-
-@nox.session(reuse_venv=True)
-def types(session: nox.Session) -> None:
-    """Check types, strictly, of the package and of its public use."""
-    session.install("-e", ".[fast,numba]", *groups("types", "peers"))
-    session.run("mypy")
-    session.run("mypy", "tests/typing")
-
-
-@nox.session(reuse_venv=True)
-def imports(session: nox.Session) -> None:
-    """Check who imports whom, and that the check itself notices."""
-    session.install("-e", ".", *groups("tests", "imports"))
-    session.run("lint-imports", "--no-cache")
-    session.run("pytest", "tests/test_imports.py")
-
-
-@nox.session(reuse_venv=True)
-def docs(session: nox.Session) -> None:
-    """Build the documentation and run its examples; a warning is an error."""
-    session.install("-e", ".", *groups("docs"))
-    for builder in ("html", "doctest"):
-        session.run("sphinx-build", "-n", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
 
 
 @nox.session(default=False)
