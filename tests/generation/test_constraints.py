@@ -110,6 +110,10 @@ class TestForbidden:
             ("win", "Win a loaf"),
             ("win", "(win)"),
             ("win", "#win_big"),
+            ("free", "#FreeBread"),
+            ("free", "#BreadÉpicFree"),
+            ("gluten free", "#GlutenFree"),
+            ("gluten-free", "now #glutenfree!"),
             ("sold  out", "SOLD OUT!"),
             ("sold out", "sold\n\tout"),
             ("sold out", "sold\u00a0out"),
@@ -126,7 +130,7 @@ class TestForbidden:
 
     @pytest.mark.parametrize(
         ("word", "text"),
-        [("win", "renewing"), ("win", "winner"), ("5 %", "15 %"), ("5 %", "2,5 %"), ("cafe", "café"), ("ano", "año")],
+        [("win", "renewing"), ("win", "winner"), ("5 %", "15 %"), ("5 %", "2,5 %"), ("cafe", "café"), ("ano", "año"), ("free", "#freeze"), ("c++", "#C")],
     )
     def test_a_part_of_a_word_is_not_forbidden(self, word, text):
         assert violations(text, brief(forbidden=(word,))) == ()

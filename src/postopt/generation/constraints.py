@@ -22,6 +22,8 @@ _UNSPACED = re.compile(
 _JOINERS = "\u200c\u200d"
 _IN_NUMBERS = ".,:'’\u00a0\u202f"  # between two digits: one number, or one time of day
 _IN_LINKS = ".,:?#&=%-_+~@"
+_HASHTAG = re.compile(r"#(\w+)")
+_HUMP = re.compile(r"(?<=[^\W\d_A-ZÀ-Þ])(?=[A-ZÀ-Þ])|_")
 _ENDS_AS_LINK = re.compile(r"(://|[^\W\d_]\.[^\W\d_]{2})\S*$")
 
 
@@ -44,7 +46,7 @@ class Constraints:
             for place, value in enumerate(by_length)
         }
         self._facts = tuple((name, value, longer[value]) for value, name in names.items())
-        self._forbidden = tuple((word, _folded(word)) for word in dict.fromkeys(brief.forbidden))
+        self._forbidden = tuple((word, _folded(word), _run_together(word)) for word in dict.fromkeys(brief.forbidden))
         self._max_length = brief.max_length
 
     def violations(self, text: str) -> tuple[str, ...]:
@@ -67,11 +69,16 @@ class Constraints:
         """Return the forbidden words and claims that appear in `text` as whole words.
 
         Upper and lower case are one, so are composed and decomposed accents, and any run of white space is a space.
+        A hashtag is read as its words too: "#GlutenFree" and "#glutenfree" hold "gluten-free", "#FreeBread" "free".
         """
         if not self._forbidden:
             return ()
         folded = _folded(text)
-        return tuple(word for word, sought in self._forbidden if next(_places(folded, sought), None) is not None)
+        found = {word for word, sought, _ in self._forbidden if sought in folded and _stands(folded, sought)}
+        for tag in _HASHTAG.findall(text) if "#" in text else ():
+            words, together = _folded(_HUMP.sub(" ", tag)), _run_together(tag)
+            found |= {word for word, sought, run in self._forbidden if run == together or _stands(words, sought)}
+        return tuple([word for word, _, _ in self._forbidden if word in found])
 
     def conflicts(self) -> tuple[str, ...]:
         """Return why no post whatever can keep the brief; empty if nothing speaks against it."""
@@ -110,10 +117,16 @@ def _holds(text: str, value: str, longer: tuple[str, ...]) -> bool:
         end = start + len(value)
         if _in_address(text, start, end):
             continue
+        if not longer:
+            return True
         reach = ((max(0, start - len(other) + 1), end + len(other) - 1, other) for other in longer)
         if not any(other in text[first:last] for first, last, other in reach):
             return True
     return False
+
+
+def _stands(text: str, sought: str) -> bool:
+    return next(_places(text, sought), None) is not None
 
 
 def _places(text: str, sought: str) -> Iterator[int]:
@@ -144,15 +157,18 @@ def _in_address(text: str, start: int, end: int) -> bool:
     if start >= 2 and text[start - 1] in ".@" and text[start - 2].isalpha() and text[start].isalnum():
         return True  # "example.com" in "shop.example.com"
     after = text[end : end + 2]
-    if not after or after[0].isspace() or not _ENDS_AS_LINK.search(text[start:end]):
-        return False
-    return after[0] == "/" or after[0].isalnum() or (after[0] in _IN_LINKS and after[1:].isalnum())
+    goes_on = after[:1] == "/" or after[:1].isalnum() or (after[:1] in _IN_LINKS and after[1:].isalnum())
+    return goes_on and _ENDS_AS_LINK.search(text[start:end]) is not None
 
 
 def _folded(text: str) -> str:
     """Return `text` without distinctions of case, composition of accents, and white space."""
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return " ".join(composed.split())
+
+
+def _run_together(text: str) -> str:
+    return re.sub(r"[\s_'’-]", "", _folded(text))
 
 
 def _encodes(text: str) -> bool:

@@ -39,6 +39,20 @@ def test_a_sentence_ends_once(topic, shown):
     assert parse("News: {topic}.").render({"topic": topic}, None, many=False) == shown
 
 
+@pytest.mark.parametrize(
+    ("source", "cta", "fits"),
+    [
+        ("{cta}, please.", "Come in", True),
+        ("{cta}, please.", "Come in!", False),
+        ("{cta}: now.", "Come in.", False),
+        ("{cta} — {brand}", "Come in!", False),
+        ("So: {cta}.", "Come in!", True),
+    ],
+)
+def test_a_clause_does_not_go_on_after_a_sentence_has_ended(source, cta, fits):
+    assert parse(source).fits({"cta": cta}) is fits
+
+
 @given(st.text(min_size=1))
 def test_data_is_never_read_for_marks(topic):
     rendered = parse("{topic} and {brand}").render({"topic": topic, "brand": "<a|b|c|d>{topic}"}, 0, many=False)

@@ -61,13 +61,38 @@ def test_orders_are_bounded():
 
 
 def test_spanish_sentences_agree():
-    items = {"precio": "19 €", "clases": "$ 30", "horario": "de 16 a 20 h", "fechas": "del 2 al 27", "mesa": "$ 9"}
+    items = {"precio": "19 €", "tarifas": "$U 30", "horario": "de 16 a 20 h", "fechas": "del 2 al 27"}
     facts = factual.facts_of(items)
     last = factual.layouts(facts, "es", icons=False)[-1].render(facts)
-    assert last == (
-        "El precio es de 19 €. Las clases cuestan $ 30. El horario es de 16 a 20 h. Las fechas son del 2 al 27."
-        " La mesa cuesta $ 9."
-    )
+    assert last == "El precio es de 19 €. Las tarifas son de $U 30. El horario es de 16 a 20 h. Las fechas son del 2 al 27."
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"día": "sábado 18 de abril"},
+        {"sede": "Hospital Rivadavia"},
+        {"tarifa": "desde 45 €"},
+        {"gastos": "60 €"},
+        {"superficie": "85 m²"},
+        {"garaje": "plaza n.º 26"},
+    ],
+)
+def test_a_spanish_value_that_lacks_its_article_or_verb_makes_no_sentence(items):
+    facts = factual.facts_of(items)
+    assert not [way for way in factual.layouts(facts, "es", icons=False) if " es " in way.render(facts)]
+
+
+def test_many_facts_do_not_share_a_line():
+    facts = factual.facts_of({f"name {i}": str(i) for i in range(5)})
+    assert {way.render(facts).count("\n") for way in factual.layouts(facts, "en", icons=False)} == {4}
+
+
+@pytest.mark.parametrize(("value", "mark"), [("9–12; 14–18", ";"), ("Come!", ";"), ("a | b", "|"), ("a · b", "·")])
+def test_a_separator_never_meets_its_like_in_a_value(value, mark):
+    facts = factual.facts_of({"hours": value, "price": "€5"})
+    lines = [way.render(facts) for way in factual.layouts(facts, "en", icons=False)]
+    assert not [line for line in lines if "\n" not in line and line.count(mark) > value.count(mark)]
 
 
 def test_english_sentences_agree():

@@ -49,15 +49,6 @@ def test_what_is_not_surely_a_noun_gets_no_article(label):
 
 
 @pytest.mark.parametrize(
-    ("label", "adjective"), [("precio", "listo"), ("cuota", "lista"), ("horarios", "listos"), ("fechas", "listas")]
-)
-def test_adjectives_agree(label, adjective):
-    noun = spanish.noun(label)
-    assert noun is not None
-    assert spanish.agree("listo", noun) == adjective
-
-
-@pytest.mark.parametrize(
     ("preposition", "phrase", "joined"),
     [
         ("a", "el público", "al público"),

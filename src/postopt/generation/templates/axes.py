@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
@@ -88,22 +88,25 @@ def axes_of(bank: Bank, brief: Brief, address: int | None, allowed: Callable[[st
     data = _data(bank, brief, facts)
     many = len(facts) > 1
     described = {name: stems(text) for name, text in data.items() if not name.startswith("labels")}
-    plain = {"lead": _plain(data["topic"]), "call": _plain(data.get("cta", ""))}
-    axes = [Axis.of("topic", [plain["lead"]])]
+    # A lead, a call and a close without a frame. As clauses of the bank they would make one post in two ways.
+    plain = {"topic": _plain(data["topic"])}
     if "cta" in data:
-        axes.append(Axis.of("cta", [plain["call"]]))
+        plain["cta"] = _plain(data["cta"])
+    if "brand" in data:
+        plain["sign"] = Option(f"— {data['brand']}", brands=1)
+    axes = [Axis.of(name, [option]) for name, option in plain.items() if allowed(option.text)]
+    texts = {option.text for option in plain.values()}
     for kind, clauses in bank.clauses.items():
         options = _options(clauses, data, described, address, many=many, allowed=allowed)
         if kind != "offer" or facts:
-            # The plain text is an axis of its own: as a clause it would make one post in two ways.
-            axes.append(Axis.of(kind, [each for each in options if kind not in plain or each.text != plain[kind].text]))
+            axes.append(Axis.of(kind, [option for option in options if option.text not in texts]))
     if facts:
         icons = bank.tone in {"friendly", "playful"}
         ways = factual.layouts(facts, bank.language, icons=icons)
         axes.append(FactBlocks.axis("facts", ways, [facts]))
         axes.append(FactBlocks.axis("reordered", ways, factual.orders(facts)))
         axes.append(FactBlocks.axis("tight", factual.tight_layouts(facts), factual.orders(facts)))
-    axes.append(Axis.of("tags", [Option(text) for text in _hashtags(brief.keywords) if allowed(text)]))
+    axes.append(Axis.of("tags", [Option(text) for text in _hashtags(filter(allowed, brief.keywords)) if allowed(text)]))
     return {axis.name: axis for axis in axes if axis.options}
 
 
@@ -132,7 +135,7 @@ def _options(
     allowed: Callable[[str], bool],
 ) -> Iterator[Option]:
     for clause in clauses:
-        if clause.slots <= data.keys() and not (clause.addressed and address is None):
+        if clause.fits(data) and not (clause.addressed and address is None):
             option = clause.fill(data, described, address, many=many)
             if allowed(option.text):
                 yield option
@@ -142,7 +145,7 @@ def _plain(text: str) -> Option:
     return Option(text if ends_sentence(text) else f"{text}.", stems(text), count_emoji(text))
 
 
-def _hashtags(keywords: Sequence[str]) -> list[str]:
+def _hashtags(keywords: Iterable[str]) -> list[str]:
     """Return the ways to end a post with hashtags: one to three of them, in any order."""
     tags = list(dict.fromkeys(tag for tag in map(_hashtag, keywords) if tag))[:5]
     return [

@@ -14,6 +14,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeGuard
 
 from postopt.generation.templates.words import count_emoji, ends_sentence, stems
 
@@ -63,13 +65,21 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One parsed clause; `own` describes its own words, and is the whole text where the clause has no marks."""
+    """One parsed clause; `own` describes its own words, and is the whole text where the clause has no marks.
+
+    `continued` are the slots that a comma, colon or semicolon follows: "{cta}, please".
+    """
 
     source: str
     pieces: tuple[str | Slot | Address | Number, ...]
     slots: frozenset[str]
+    continued: frozenset[str]
     addressed: bool
     own: Option
+
+    def fits(self, data: Mapping[str, str]) -> bool:
+        """Say whether the data fill all slots, and none ends a sentence that the clause goes on with."""
+        return self.slots <= data.keys() and not any(ends_sentence(data[slot]) for slot in self.continued)
 
     def fill(
         self, data: Mapping[str, str], described: Mapping[str, frozenset[str]], address: int | None, *, many: bool
@@ -132,6 +142,7 @@ def parse(source: str) -> Clause:
         source=source,
         pieces=tuple(pieces),
         slots=slots,
+        continued=frozenset(slot.name for slot, next_ in pairwise(pieces) if _continues(slot, next_)),
         addressed=any(isinstance(piece, Address) for piece in pieces),
         own=Option(
             source, stems(literal), count_emoji(literal), literal.count("!"), int("brand" in slots), len(source)
@@ -155,6 +166,10 @@ def _piece(mark: re.Match[str]) -> Slot | Address | Number:
     if len(forms) != 2:
         raise ValueError(f"[{number}] has {len(forms)} forms; needed are one and many")
     return Number(*forms)
+
+
+def _continues(piece: str | Slot | Address | Number, following: str | Slot | Address | Number) -> TypeGuard[Slot]:
+    return isinstance(piece, Slot) and isinstance(following, str) and following[0] in ",;:"
 
 
 def _literals(piece: str | Slot | Address | Number) -> str:

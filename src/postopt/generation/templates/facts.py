@@ -18,6 +18,9 @@ from postopt.generation.templates.words import capitalise, ends_sentence
 
 Kind = Literal["link", "email", "phone", "money", "percent", "time", "place", "other"]
 
+MAX_IN_LINE = 4
+"""Most facts in one line; more would have to be searched for."""
+
 # 120 = 5!: all orders of up to five facts; of more, the first 120.
 MAX_ORDERS = 120
 
@@ -59,6 +62,14 @@ _PLAIN_LABELS: dict[Kind, frozenset[str]] = {
     "money": frozenset({"price", "precio"}),
     "time": frozenset("hours time date dates day when horario horarios hora fecha fechas día cuándo".split()),
 }
+
+
+_PRICE_NOUN = re.compile(
+    r"(precio|tarifa|cuota|mensualidad|valor|costo|coste|monto|importe|prima|matrícula|salario|sueldo|recargo|reembolso"
+    r"|depósito|descuento|ahorro|cooperación|bono|pago)", re.IGNORECASE,
+)  # fmt: skip
+_AMOUNT = re.compile(r"(?:S/|US\$|\$U|[^\w\s]{1,3})?\s?\d")
+_TIME_SPAN = re.compile(r"(de|del|el|los|las) ", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +121,15 @@ def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layo
     """Return the layouts that suit these facts; `icons` admits the one that begins lines with emoji."""
     ways = [Layout(_bullet(mark), "\n") for mark in ("• ", "– ", "→ ", "▪ ", "‣ ", "◦ ", "· ", "")]
     ways += [Layout(_pair(mark), "\n") for mark in ("—", "→")]
-    if all("\n" not in fact.value for fact in facts):
-        ways += [
-            Layout(_labelled, " · "),
-            Layout(_labelled, " | "),
-            Layout(_lower_labelled, "; ", full_stop=True),
-        ]
     if icons:
         ways.append(Layout(lambda fact: f"{_ICONS[fact.kind]} {_labelled(fact)}", "\n", emoji_each=1))
+    if len(facts) > MAX_IN_LINE or any("\n" in fact.value for fact in facts):
+        return ways
+    ways += [Layout(_labelled, f" {mark} ") for mark in "·|" if not any(mark in fact.value for fact in facts)]
+    if not any(";" in fact.value or ends_sentence(fact.value) for fact in facts):
+        ways.append(Layout(_lower_labelled, "; ", full_stop=True))
     sentence = _spanish_sentence if language == "es" else _english_sentence
-    if facts and all(sentence(fact) for fact in facts):
+    if all(sentence(fact) for fact in facts):
         ways.append(Layout(lambda fact: sentence(fact) or "", " "))
     return ways
 
@@ -167,35 +177,29 @@ def _is_clear(fact: Fact) -> bool:
 def _english_sentence(fact: Fact) -> str | None:
     noun = english.noun(fact.label)
     # "The deposit is no deposit": a value that names its label again wants the plain form.
-    if noun is None or "\n" in fact.value or fact.label.split()[-1].casefold() in fact.value.casefold():
+    if noun is None or fact.label.split()[-1].casefold() in fact.value.casefold():
         return None
     text = f"The {fact.label} {'are' if noun.plural else 'is'} {fact.value}"
     return text if ends_sentence(text) else f"{text}."
 
 
 def _spanish_sentence(fact: Fact) -> str | None:
+    """Return the fact as a sentence where one is sure to be right: an amount, or a time that brings its article.
+
+    "El precio es de 19 €" and "El horario es de 16 a 20 h" are; "El día es sábado 18" and "La sede es Hospital
+    Rivadavia" lack an article that nobody can guess.
+    """
     noun = spanish.noun(fact.label)
-    if noun is None or "\n" in fact.value:
+    if noun is None:
         return None
-    verb = _spanish_verb(fact, noun)
+    if fact.kind == "money" and _PRICE_NOUN.match(fact.label) and _AMOUNT.match(fact.value):
+        verb = "son de" if noun.plural else "es de"
+    elif _TIME_SPAN.match(fact.value) and (fact.kind == "time" or fact.label.casefold() in _PLAIN_LABELS["time"]):
+        verb = "son" if noun.plural else "es"
+    else:
+        return None
     text = f"{capitalise(spanish.article(noun))} {fact.label} {verb} {fact.value}"
     return text if ends_sentence(text) else f"{text}."
-
-
-_PRICE_NOUN = re.compile(
-    r"^(precio|tarifa|cuota|mensualidad|valor|costo|coste|monto|importe|prima|matrícula|salario|sueldo|recargo|reembolso"
-    r"|depósito|descuento|ahorro|cooperación|bono|pago)", re.IGNORECASE,
-)  # fmt: skip
-
-
-def _spanish_verb(fact: Fact, noun: spanish.Noun) -> str:
-    """Return "es", "es de" or "cuesta", in the noun's number: el precio es de 19 €, las clases cuestan 30 €."""
-    plain_amount = bool(re.match(r"[^\w\s]{0,3}\s?\d|S/|US\$", fact.value))
-    if fact.kind == "money" and plain_amount:
-        if _PRICE_NOUN.match(fact.label):
-            return "son de" if noun.plural else "es de"
-        return "cuestan" if noun.plural else "cuesta"
-    return "son" if noun.plural else "es"
 
 
 def emoji_in(layout: Layout, facts: tuple[Fact, ...]) -> int:

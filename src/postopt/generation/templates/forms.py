@@ -23,13 +23,13 @@ _MARKS = {" ": " ", "/": "\n", "|": "\n\n"}
 # others plain; they take turns, so that consecutive posts differ in build as well.
 BALANCED: tuple[tuple[str, ...], ...] = (
     (
-        "hook|topic|audience|offer/facts|cta close|tags",
-        "hook topic|audience|offer/facts|cta|close|tags",
-        "hook/topic|audience offer/facts|cta|close|tags",
+        "hook|topic|audience|offer/facts|cta|sign|tags",
+        "hook topic|audience|offer/facts|cta/sign|tags",
+        "hook/topic|audience offer/facts|cta|sign|tags",
     ),
     ("hook|topic|audience|facts|cta|close|tags", "hook/topic|audience/facts|cta close|tags"),
-    ("lead|audience|offer/facts|cta|close|tags", "lead/audience|offer/facts|cta close|tags"),
-    ("hook|topic|offer/facts|call|close|tags", "hook topic|offer/facts|call close|tags"),
+    ("lead|audience|offer/facts|cta|sign|tags", "lead/audience|offer/facts|cta/sign|tags"),
+    ("hook|topic|offer/facts|call|sign|tags", "hook topic|offer/facts|call/sign|tags"),
     ("lead|audience|facts|call|close|tags", "lead/audience|facts|call close|tags"),
 )
 
@@ -57,8 +57,8 @@ SHORT: tuple[tuple[str, ...], ...] = (
     ("topic/tight", "topic tight"),
 )
 
-ENOUGH = 10_000
-"""A form is rich enough with this many posts: arbitrary, a few years of posting to one brief."""
+ENOUGH = 1_000
+"""A form is rich enough with this many posts: arbitrary, a few years of daily posts to one brief."""
 
 VARIED = 6
 """... and with this many clauses left to each part: arbitrary, fewer are recognised on the second day."""

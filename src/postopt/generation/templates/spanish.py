@@ -81,12 +81,6 @@ def article(of: Noun) -> str:
     return "el" if of.gender == "m" or of.stressed_a else "la"
 
 
-def agree(adjective: str, of: Noun) -> str:
-    """Return an adjective in -o agreeing with a noun: listo, lista, listos, listas."""
-    stem = adjective.removesuffix("o")
-    return stem + ("o" if of.gender == "m" else "a") + ("s" if of.plural else "")
-
-
 def contract(preposition: str, phrase: str) -> str:
     """Join "a" or "de" with a phrase: al público, del barrio, but de El Molino (a name keeps its article)."""
     if phrase.startswith("el "):

@@ -11,6 +11,9 @@ _WORD = re.compile(r"[^\W\d_]{4,}")
 # regional indicators is left out: no clause of ours holds a flag.
 _EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u231a-\u23ff]")
 
+# A full stop would look odd behind these, of whatever script they are.
+_ENDS = frozenset(".!?…,;:؟。！？।")
+
 # Frequent words of both languages that may well stand twice in a post.
 _COMMON = frozenset(
     "about also because been before being both does each from have here into just more most much only other over same"
@@ -43,9 +46,9 @@ def count_emoji(text: str) -> int:
 
 
 def ends_sentence(text: str) -> bool:
-    """Say whether `text` needs no full stop after it: it ends in one, in a like mark, or in an emoji."""
+    """Say whether `text` takes no full stop after it: it ends in one, in a like mark, or in an emoji."""
     last = text.rstrip("\ufe0f\u200d\u00bb\"'”’)")[-1:]
-    return last in {".", "!", "?", "…"} or bool(_EMOJI.match(last)) or text.endswith(("\ufe0f", "\U0001f3fb"))
+    return last in _ENDS or bool(_EMOJI.match(last)) or text.endswith(("\ufe0f", "\U0001f3fb"))
 
 
 def capitalise(text: str) -> str:
