@@ -23,8 +23,8 @@ from anyio.from_thread import BlockingPortal
 from postopt import writer
 from postopt.clock import Clock
 from postopt.generation.base import Generator
+from postopt.generation.publishing import EventSink
 from postopt.types import Brief, Posts
-from postopt.writer import EventSink
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

@@ -6,27 +6,18 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from postopt.clock import Clock
 from postopt.errors import GenerationError, PostRejectedError
-from postopt.events.records import Event
 from postopt.generation.base import Generator
-from postopt.generation.drafts import Drafts, event
+from postopt.generation.drafts import Drafts
+from postopt.generation.publishing import EventSink, Publisher
 from postopt.scheduling.ordered import map_ordered
-from postopt.types import Brief, Completion, Post, Posts, Prompt, Rejection
+from postopt.types import Brief, Completion, Posts, Prompt
 
 ROUNDS = 4
 """How often a generator that repeats itself is asked for another variant; the number is arbitrary."""
-
-
-class EventSink(Protocol):
-    """Where a writer publishes; `postopt.events.EventBus` is one."""
-
-    def publish_nowait(self, event: Event) -> object:
-        """Take an event without waiting."""
-        ...
 
 
 class PostWriter:
@@ -56,11 +47,14 @@ class PostWriter:
         if concurrency < 1:
             raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
         self.generator = generator
-        self.failed_events = 0
-        self._events = events
+        self._publish = Publisher(events, generator.name, wall_clock)
         self._clock = clock
-        self._wall_clock = wall_clock
         self._concurrency = concurrency
+
+    @property
+    def failed_events(self) -> int:
+        """How many events the sink did not take."""
+        return self._publish.failed
 
     async def write(self, brief: Brief, n: int = 3) -> Posts:
         """Write up to `n` posts, in the order of their variants.
@@ -103,9 +97,7 @@ class PostWriter:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def _write(self, brief: Brief, n: int, limit: int) -> tuple[Posts, GenerationError | None]:
@@ -149,16 +141,9 @@ class PostWriter:
 
     async def _ask(self, brief: Brief, variant: int) -> tuple[Completion | GenerationError, float]:
         started = self._clock()
+        answer: Completion | GenerationError
         try:
-            answer: Completion | GenerationError = await self.generator.generate(Prompt(brief=brief, variant=variant))
+            answer = await self.generator.generate(Prompt(brief=brief, variant=variant))
         except GenerationError as error:
             answer = error
         return answer, self._clock() - started
-
-    def _publish(self, outcome: Post | Rejection, code: str) -> None:
-        if self._events is None:
-            return
-        try:
-            self._events.publish_nowait(event(outcome, code, self.generator.name, self._wall_clock()))
-        except Exception:  # noqa: BLE001  # an event that cannot be told must not cost the post it tells of
-            self.failed_events += 1

@@ -130,7 +130,16 @@ class TestForbidden:
 
     @pytest.mark.parametrize(
         ("word", "text"),
-        [("win", "renewing"), ("win", "winner"), ("5 %", "15 %"), ("5 %", "2,5 %"), ("cafe", "café"), ("ano", "año"), ("free", "#freeze"), ("c++", "#C")],
+        [
+            ("win", "renewing"),
+            ("win", "winner"),
+            ("5 %", "15 %"),
+            ("5 %", "2,5 %"),
+            ("cafe", "café"),
+            ("ano", "año"),
+            ("free", "#freeze"),
+            ("c++", "#C"),
+        ],
     )
     def test_a_part_of_a_word_is_not_forbidden(self, word, text):
         assert violations(text, brief(forbidden=(word,))) == ()

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from postopt.backends.json import canonical
 from postopt.errors import GenerationError, PostRejectedError
-from postopt.events.records import Event, PostRejected, PostWritten
 from postopt.generation.constraints import Constraints
 from postopt.types import Brief, Completion, Post, Posts, Rejection
 
@@ -89,27 +88,6 @@ class Drafts:
         digest = self._digest.copy()
         digest.update(canonical(parts))
         return digest.hexdigest()[:32]
-
-
-def event(outcome: Post | Rejection, code: str, generator: str, at: float) -> Event:
-    """Return what the bus is told of a post or a rejection: no text, and `code` in place of the reasons that quote it.
-
-    Codes: "conflict" (no post can keep the brief), "refused" (by the generator), "broken" (the text breaks the
-    brief), "repeated", "no_text" (the generator is out of order).
-    """
-    if isinstance(outcome, Rejection):
-        return PostRejected(at=at, generator=generator, variant=outcome.variant, reason_codes=(code,))
-    trace = outcome.trace
-    return PostWritten(
-        at=at,
-        post_id=outcome.id,
-        generator=outcome.generator,
-        tier=trace.tier,
-        model=trace.model,
-        attempts=trace.attempts,
-        cost_usd=trace.cost_usd,
-        seconds=trace.seconds,
-    )
 
 
 def _unspaced(text: str) -> str:

@@ -64,7 +64,10 @@ def test_spanish_sentences_agree():
     items = {"precio": "19 €", "tarifas": "$U 30", "horario": "de 16 a 20 h", "fechas": "del 2 al 27"}
     facts = factual.facts_of(items)
     last = factual.layouts(facts, "es", icons=False)[-1].render(facts)
-    assert last == "El precio es de 19 €. Las tarifas son de $U 30. El horario es de 16 a 20 h. Las fechas son del 2 al 27."
+    assert (
+        last
+        == "El precio es de 19 €. Las tarifas son de $U 30. El horario es de 16 a 20 h. Las fechas son del 2 al 27."
+    )
 
 
 @pytest.mark.parametrize(

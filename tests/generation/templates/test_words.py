@@ -33,7 +33,21 @@ def test_emoji_are_counted(text, count):
 
 
 @pytest.mark.parametrize(
-    "text", ["Yes.", "Really?!", "So…", "Fin 🌋", "Careful ⚠️", '"Stop!"', "(See below.)", "5 p. m.", "a, b,", "to:", "هل؟", "是。"]
+    "text",
+    [
+        "Yes.",
+        "Really?!",
+        "So…",
+        "Fin 🌋",
+        "Careful ⚠️",
+        '"Stop!"',
+        "(See below.)",
+        "5 p. m.",
+        "a, b,",
+        "to:",
+        "هل؟",
+        "是。",
+    ],
 )
 def test_ends_sentence(text):
     assert ends_sentence(text)

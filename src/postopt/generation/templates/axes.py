@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 
 from postopt.generation.templates import facts as factual
@@ -70,7 +70,7 @@ class FactBlocks(Sequence[Option]):
         """Build the axis of all `ways` and `orders`."""
         shown = {way.render(orders[0]): way for way in ways}  # with one fact, separators make no difference
         # A layout's length does not depend on the order but for one closing full stop: that much is added.
-        sizes = [len(text) + way.full_stop for text, way in shown.items()]
+        sizes = [len(text) + way.is_sentence for text, way in shown.items()]
         blocks = cls([(way, order) for order in orders for way in shown.values()])
         return Axis(name, blocks, tuple(sizes) * len(orders))
 
@@ -103,9 +103,11 @@ def axes_of(bank: Bank, brief: Brief, address: int | None, allowed: Callable[[st
     if facts:
         icons = bank.tone in {"friendly", "playful"}
         ways = factual.layouts(facts, bank.language, icons=icons)
-        axes.append(FactBlocks.axis("facts", ways, [facts]))
-        axes.append(FactBlocks.axis("reordered", ways, factual.orders(facts)))
-        axes.append(FactBlocks.axis("tight", factual.tight_layouts(facts), factual.orders(facts)))
+        orders = factual.orders(facts)
+        reordered = FactBlocks.axis("reordered", ways, orders)
+        as_given = reordered.only(range(len(reordered.options) // len(orders)))
+        axes += [reordered, replace(as_given, name="facts")]
+        axes.append(FactBlocks.axis("tight", factual.tight_layouts(facts), orders))
     axes.append(Axis.of("tags", [Option(text) for text in _hashtags(filter(allowed, brief.keywords)) if allowed(text)]))
     return {axis.name: axis for axis in axes if axis.options}
 

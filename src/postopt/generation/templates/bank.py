@@ -11,7 +11,6 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from postopt.types import TONES
 
 KINDS = ("hook", "lead", "audience", "offer", "close", "call")
 LANGUAGES = ("en", "es")
+
+_FILES = Path(__file__).with_name("banks")  # importlib.resources would double the cost of importing this module
 
 _NEEDED = {"lead": "topic", "audience": "audience", "call": "cta"}
 _ALLOWED = {
@@ -90,8 +91,7 @@ class Bank:
 @lru_cache(maxsize=len(LANGUAGES) * len(TONES))
 def builtin(language: str, tone: str) -> Bank:
     """Return the package's own bank for one of `LANGUAGES` and one of `TONES`; read once."""
-    file = resources.files("postopt.generation.templates") / "banks" / language / f"{tone}.toml"
-    return Bank.parse(file.read_bytes(), name=f"{language}/{tone}.toml")
+    return Bank.load(_FILES / language / f"{tone}.toml")
 
 
 def _clauses(name: str, kind: str, sources: Any) -> tuple[Clause, ...]:

@@ -79,7 +79,9 @@ class Clause:
 
     def fits(self, data: Mapping[str, str]) -> bool:
         """Say whether the data fill all slots, and none ends a sentence that the clause goes on with."""
-        return self.slots <= data.keys() and not any(ends_sentence(data[slot]) for slot in self.continued)
+        if not self.slots <= data.keys():
+            return False
+        return not self.continued or not any(ends_sentence(data[slot]) for slot in self.continued)
 
     def fill(
         self, data: Mapping[str, str], described: Mapping[str, frozenset[str]], address: int | None, *, many: bool
@@ -92,12 +94,15 @@ class Clause:
             address: index into `ADDRESSES`, needed only if the clause is `addressed`.
             many: whether the brief has several facts.
         """
-        if not self.slots and len(self.pieces) == 1 and isinstance(self.pieces[0], str):
-            return self.own
-        text = self.render(data, address, many=many)
         own = self.own
-        stems = own.stems.union(*(described[slot] for slot in self.slots if slot in described))
-        overhead = len(text) - sum(len(data[slot]) for slot in self.slots)
+        if self.pieces == (own.text,):
+            return own
+        text = self.render(data, address, many=many)
+        overhead, stems = len(text), own.stems
+        for slot in self.slots:
+            overhead -= len(data[slot])
+            if slot in described:
+                stems |= described[slot]
         return Option(text, stems, own.emoji, own.exclamations, own.brands, overhead)
 
     def render(self, data: Mapping[str, str], address: int | None, *, many: bool) -> str:
@@ -105,9 +110,7 @@ class Clause:
         parts: list[str] = []
         for piece in self.pieces:
             if isinstance(piece, str):
-                closes_twice = (
-                    parts and piece.startswith(".") and not piece.startswith("..") and ends_sentence(parts[-1])
-                )
+                closes_twice = piece[0] == "." and parts and not piece.startswith("..") and ends_sentence(parts[-1])
                 parts.append(piece[1:] if closes_twice else piece)
             elif isinstance(piece, Slot):
                 parts.append(data[piece.name])

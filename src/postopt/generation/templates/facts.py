@@ -74,16 +74,21 @@ _TIME_SPAN = re.compile(r"(de|del|el|los|las) ", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact ready to be shown: label for reading, value verbatim, and what kind of value it is."""
+    """One fact ready to be shown: label, as it begins a line too, value verbatim, and what kind of value it is."""
 
     label: str
+    title: str
     value: str
     kind: Kind
 
 
 def facts_of(items: Mapping[str, str]) -> tuple[Fact, ...]:
     """Return the facts of a brief; underscores in names become spaces."""
-    return tuple(Fact(_label(name), value, kind_of(_label(name), value)) for name, value in items.items())
+    labels = map(_label, items)
+    return tuple(
+        Fact(label, capitalise(label), value, kind_of(label, value))
+        for label, value in zip(labels, items.values(), strict=True)
+    )
 
 
 def kind_of(label: str, value: str) -> Kind:
@@ -102,19 +107,20 @@ def orders(facts: tuple[Fact, ...]) -> list[tuple[Fact, ...]]:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One way to show facts: how to write one, what stands between two, how to begin and end."""
+    """One way to show facts: how to write one, what stands between two, and whether all are one sentence."""
 
     write: Callable[[Fact], str]
     separator: str
-    capital: bool = True
-    full_stop: bool = False
+    is_sentence: bool = False
     emoji_each: int = 0
 
     def render(self, facts: tuple[Fact, ...]) -> str:
         """Return the facts as one block of text."""
         text = self.separator.join(map(self.write, facts))
-        text = capitalise(text) if self.capital else text
-        return f"{text}." if self.full_stop and not ends_sentence(text) else text
+        if self.is_sentence:
+            text = capitalise(text)
+            return text if ends_sentence(text) else f"{text}."
+        return text
 
 
 def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layout]:
@@ -127,7 +133,7 @@ def layouts(facts: tuple[Fact, ...], language: str, *, icons: bool) -> list[Layo
         return ways
     ways += [Layout(_labelled, f" {mark} ") for mark in "·|" if not any(mark in fact.value for fact in facts)]
     if not any(";" in fact.value or ends_sentence(fact.value) for fact in facts):
-        ways.append(Layout(_lower_labelled, "; ", full_stop=True))
+        ways.append(Layout(_lower_labelled, "; ", is_sentence=True))
     sentence = _spanish_sentence if language == "es" else _english_sentence
     if all(sentence(fact) for fact in facts):
         ways.append(Layout(lambda fact: sentence(fact) or "", " "))
@@ -139,7 +145,7 @@ def tight_layouts(facts: tuple[Fact, ...]) -> list[Layout]:
     clear = [fact.kind for fact in facts if _is_clear(fact)]
     if len(set(clear)) < len(clear):  # two times without labels: which is which?
         return [Layout(_labelled, mark) for mark in (" · ", " | ", "; ")]
-    return [Layout(_bare_if_clear, mark, capital=False) for mark in (" · ", " | ", "; ")]
+    return [Layout(_bare_if_clear, mark) for mark in (" · ", " | ", "; ")]
 
 
 def _label(name: str) -> str:
@@ -151,11 +157,11 @@ def _bullet(mark: str) -> Callable[[Fact], str]:
 
 
 def _pair(mark: str) -> Callable[[Fact], str]:
-    return lambda fact: f"{capitalise(fact.label)} {mark} {fact.value}"
+    return lambda fact: f"{fact.title} {mark} {fact.value}"
 
 
 def _labelled(fact: Fact) -> str:
-    return f"{capitalise(fact.label)}: {fact.value}"
+    return f"{fact.title}: {fact.value}"
 
 
 def _lower_labelled(fact: Fact) -> str:
