@@ -156,7 +156,7 @@ def _hashtags(keywords: Iterable[str]) -> list[str]:
 
 
 def _hashtag(keyword: str) -> str:
-    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw"."""
+    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw", "iPhone" -> "#iPhone"."""
     words = re.findall(r"[^\W_]+", re.sub(r"(?<=\w)['’](?=\w)", "", keyword))
-    tag = "".join(word[:1].upper() + word[1:] for word in words)
+    tag = "".join(word.capitalize() if word.islower() else word for word in words)
     return f"#{tag}" if any(c.isalpha() for c in tag) else ""

@@ -90,7 +90,7 @@ class Clause:
 
         Args:
             data: a text for every name in `slots`.
-            described: the stems of those texts, where they count as words of the post.
+            described: the stems of those texts; one without counts as words of ours (a list of the facts' names).
             address: index into `ADDRESSES`, needed only if the clause is `addressed`.
             many: whether the brief has several facts.
         """
@@ -99,10 +99,9 @@ class Clause:
             return own
         text = self.render(data, address, many=many)
         overhead, stems = len(text), own.stems
-        for slot in self.slots:
+        for slot in self.slots & described.keys():
             overhead -= len(data[slot])
-            if slot in described:
-                stems |= described[slot]
+            stems |= described[slot]
         return Option(text, stems, own.emoji, own.exclamations, own.brands, overhead)
 
     def render(self, data: Mapping[str, str], address: int | None, *, many: bool) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import prod
 from typing import TypeAlias
@@ -121,7 +121,8 @@ def choose(axes: Mapping[str, Axis], max_length: int | None) -> list[Form]:
     for form in short:
         if form.rich:
             return [form]
-    return sorted(balanced + short, key=lambda form: form.size)[-1:]
+    few = [_without_reflowed(form) for form in balanced + short]
+    return [max(few, key=lambda form: form.size)] if few else []
 
 
 def full(axes: Mapping[str, Axis], max_length: int | None) -> Form | None:
@@ -133,6 +134,12 @@ def shortest(axes: Mapping[str, Axis]) -> int:
     """Return the length of the shortest post these axes allow, in code points."""
     forms = [_build(shapes, axes) for shapes in SHORT]
     return min(_separators(form) + sum(min(axis.lengths) for axis in form.axes) for form in forms)
+
+
+def _without_reflowed(form: Form) -> Form:
+    """Return the form with one shape for each order of parts: in a small language, line ends make no new post."""
+    orders = {tuple(axis for _, axis in shape): shape for shape in reversed(form.shapes)}
+    return replace(form, shapes=tuple(orders.values()))
 
 
 def _build(shapes: tuple[str, ...], axes: Mapping[str, Axis]) -> Form:
