@@ -156,7 +156,13 @@ def _hashtags(keywords: Iterable[str]) -> list[str]:
 
 
 def _hashtag(keyword: str) -> str:
-    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw", "iPhone" -> "#iPhone"."""
+    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw", "iPhone" -> "#iPhone".
+
+    None can be made of what its signs are part of: "C++" is not "#C".
+    """
+    keyword = keyword.strip().lstrip("#")
+    if not {"+", "#"}.isdisjoint(keyword):
+        return ""
     words = re.findall(r"[^\W_]+", re.sub(r"(?<=\w)['’](?=\w)", "", keyword))
     tag = "".join(word.capitalize() if word.islower() else word for word in words)
     return f"#{tag}" if any(c.isalpha() for c in tag) else ""
