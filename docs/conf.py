@@ -2,6 +2,8 @@
 
 from importlib.metadata import version as installed_version
 
+from sphinx.application import Sphinx
+
 project = "postopt"
 author = "the postopt authors"
 copyright = "2026, the postopt authors"  # noqa: A001  # Sphinx's name
@@ -13,12 +15,15 @@ html_theme = "furo"
 html_title = f"postopt {version}"
 myst_enable_extensions = ["deflist", "colon_fence"]
 myst_heading_anchors = 3
+default_role = "code"  # a single backtick in a docstring is code, as everywhere else
+highlight_language = "text"  # blocks of docstrings; pages name the language of theirs
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_class_signature = "mixed"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_preserve_defaults = True
+autodoc_default_options = {"members": True}
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
@@ -29,4 +34,16 @@ doctest_global_setup = 'import os; os.environ["POSTOPT_WISDOM"] = "off"'
 # References out of our own documentation are not followed: building it needs no network.
 nitpick_ignore_regex = [("py:.*", r"(?!postopt\b).*")]
 # Private parts that a public signature names.
-nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in ("T", "H", "Inbox", "Clause")]
+nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in ("E", "T", "H", "Inbox", "Clause")]
+
+
+def hide_protocol_constructor(
+    _app: object, what: str, _name: str, documented: object, *_: object
+) -> tuple[str, None] | None:
+    """Nobody calls a protocol: the `*args, **kwargs` of its constructor say nothing."""
+    return ("", None) if what == "class" and getattr(documented, "_is_protocol", False) else None
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-signature", hide_protocol_constructor)

@@ -70,6 +70,26 @@ def test_every_public_name_is_in_the_reference(package):
     missing = [
         name
         for name in getattr(package, "__all__", [])
-        if getattr(package, name) not in listed and getattr(package, name).__module__ not in modules
+        if getattr(package, name) not in listed
+        and getattr(package, name).__module__ not in modules
+        and f":: {package.__name__}.{name}\n" not in pages
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("command", ["", "write", "doctor", "wisdom", "wisdom export", "wisdom import", "wisdom clear"])
+def test_every_option_of_the_command_line_is_in_the_reference(command):
+    script = [sys.executable, "-m", "postopt", *command.split(), "--help"]
+    done = subprocess.run(script, capture_output=True, encoding="utf-8", check=True, timeout=60)
+    options = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", done.stdout)) - {"-h"}
+    page = (REFERENCE / "cli.md").read_text("utf-8")
+    assert options >= {"--help"}
+    assert {option for option in options if not re.search(rf"`{option}\b", page)} == set()
+
+
+def test_every_public_module_beside_the_packages_is_in_the_reference():
+    """errors, types, clock, blocking, writer: what a host may import without a package's list of names."""
+    pages = "\n".join(page.read_text("utf-8") for page in REFERENCE.glob("*.md"))
+    modules = {module.name for module in pkgutil.iter_modules(postopt.__path__) if not module.ispkg}
+    documented = set(re.findall(r"automodule:: postopt\.(\w+)$", pages, re.MULTILINE))
+    assert {name for name in modules if not name.startswith("_")} <= documented

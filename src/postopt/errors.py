@@ -1,4 +1,4 @@
-"""Every error that postopt raises on purpose.
+"""Every error that postopt raises on purpose::
 
     PostoptError
     +-- BriefError (ValueError)               a brief holds a value that is not allowed

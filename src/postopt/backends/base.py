@@ -55,7 +55,7 @@ class HashBackend(Backend, Protocol):
 
     @property
     def digest(self) -> Callable[[Bytes], bytes]:
-        """Return the digest: 32 bytes for secure hashes, 16 for fingerprints."""
+        """Return a digest of 32 bytes (secure hashes) or 16 (fingerprints)."""
         ...
 
 

@@ -19,12 +19,12 @@ class FaultPlan:
     """A generator that misbehaves as planned, call by call, and else passes calls on to another.
 
     The faults, each of which a caller has to survive:
-        "ok": none.
-        "error": a `GenerationError` with `retryable` set, as from an overloaded provider.
-        "hang": no answer until `release` (or cancellation); then the call goes through.
-        "empty": a completion with the text "", against the law.
-        "garbage": a completion of random characters.
-        "wrong_facts": the true completion, with each fact's value altered wherever it appears.
+        - "ok": none.
+        - "error": a `GenerationError` with `retryable` set, as from an overloaded provider.
+        - "hang": no answer until `release` (or cancellation); then the call goes through.
+        - "empty": a completion with the text "", against the law.
+        - "garbage": a completion of random characters.
+        - "wrong_facts": the true completion, with each fact's value altered wherever it appears.
 
     Attributes:
         name: the wrapped generator's.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class GeneratorContract:
-    """The laws of `postopt.generation.Generator`; subclass it and say how to make yours.
+    """The laws of `postopt.generation.Generator`; subclass it and say how to make yours::
 
         class TestMine(GeneratorContract):
             def make(self):
