@@ -9,13 +9,16 @@ import nox
 from nox.command import CommandFailed
 
 nox.needs_version = ">=2025.10.14"
-nox.options.default_venv_backend = "uv|virtualenv"
+# pip, although uv would save a minute of five: the README's first command needs pip anyway, and a mirror, a certificate
+# or a folder of wheels that somebody set up for pip is unknown to uv.
+nox.options.default_venv_backend = "virtualenv"
 nox.options.download_python = "never"
 # Pythons that are not on this machine are skipped; without the one that is measured, `coverage` fails.
 nox.options.error_on_missing_interpreters = False
 
 # pyenv puts only those of its Pythons on the path that are switched on; the others count as present too.
-for folder in sorted(Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob("versions/3.*/bin")):
+home = os.environ.get("HOME", "")  # a container's user may have none
+for folder in sorted(Path(os.environ.get("PYENV_ROOT", f"{home}/.pyenv")).glob("versions/3.*/bin")):
     os.environ["PATH"] += f"{os.pathsep}{folder}"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
@@ -71,7 +74,7 @@ def run_tests(session: nox.Session, *arguments: str, measured: bool) -> None:
     session.run("pytest", "--numprocesses=auto", *coverage, *arguments, env={"COVERAGE_FILE": str(data)})
 
 
-@nox.session(python="3.11", venv_backend="virtualenv")
+@nox.session(python="3.11")
 def tests_torch(session: nox.Session) -> None:
     """Run the tests that need torch."""
     try:

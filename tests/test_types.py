@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from postopt.errors import BriefError
@@ -27,7 +27,6 @@ from postopt.types import (
     Usage,
 )
 
-no_deadline = settings(deadline=None)  # no test here is about time
 allowed_text = st.text(
     st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t\r{}<>%$'\"\\é🥐\u202e"), max_size=40
 )
@@ -51,7 +50,6 @@ briefs = st.builds(
 )
 
 
-@no_deadline
 @given(briefs)
 def test_a_brief_goes_through_json_and_back(brief):
     data = json.loads(json.dumps(brief.to_dict()))
@@ -62,7 +60,6 @@ def test_a_brief_goes_through_json_and_back(brief):
     assert again.to_dict() == brief.to_dict()
 
 
-@no_deadline
 @given(briefs)
 def test_a_brief_can_be_copied_and_pickled(brief):
     assert pickle.loads(pickle.dumps(brief)) == brief
@@ -226,7 +223,6 @@ def test_variants_count_from_zero():
 
 
 class TestFacts:
-    @no_deadline
     @given(st.dictionaries(st.text(), st.text()))
     def test_equals_hashes_and_iterates_like_its_items(self, items):
         facts = Facts(items)
