@@ -20,7 +20,7 @@ SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 def _closed_environment(tmp_path_factory):
     """Hide the machine's settings, and keep wisdom and caches out of the user's folders."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("POSTOPT_")]:
+        for name in [name for name in os.environ if name.startswith("POSTOPT_") or name == "FORCE_COLOR"]:
             patch.delenv(name)
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from operator import attrgetter
 
 import pytest
 
@@ -44,6 +45,18 @@ async def settle():
     """Give the loop enough turns for everything that can go on to go on."""
     for _ in range(25):
         await asyncio.sleep(0)
+
+
+@pytest.fixture
+def counters():
+    """Return a function that gives a subscription's delivered, failed, dropped, coalesced and pending."""
+    return attrgetter("delivered", "failed", "dropped", "coalesced", "pending")
+
+
+@pytest.fixture
+def delivering():
+    """Return a function that gives the tasks that are delivering events."""
+    return lambda: {task for task in asyncio.all_tasks() if "_deliver" in repr(task.get_coro())}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import copy_context
 from inspect import isawaitable
-from itertools import islice
+from itertools import repeat
 from types import CoroutineType
 from typing import Any, Literal, TypeAlias
 
@@ -147,9 +147,9 @@ class Inbox:
 
     async def _deliver_waiting(self) -> None:
         """Handle as many events as are waiting now."""
-        queue, blocked, handler = self.queue, self.blocked, self.handler
-        # No event is None: iter() and islice() only spare Python code for each event, which is the price of a bus.
-        for event in islice(iter(queue.popleft, None), len(queue)):
+        popleft, blocked, handler = self.queue.popleft, self.blocked, self.handler
+        for _ in repeat(None, len(self.queue)):
+            event = popleft()
             if blocked:
                 self._admit()
             try:
