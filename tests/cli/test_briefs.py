@@ -1,5 +1,6 @@
 import io
 import itertools
+import json
 
 import pytest
 from hypothesis import given
@@ -77,6 +78,10 @@ class TestJSONLines:
         assert reasons('{"id": 7, "topic": "a"}\n{"id": "7", "topic": "b"}') == [
             (2, "brief.id is '7'; allowed: an id that no earlier line has")
         ]
+
+    def test_ids_that_look_alike_are_different(self):
+        ids = ["7", "7\0", "07", "７", "a", "A", "á", "a\u0301"]
+        assert reasons("\n".join(json.dumps({"id": id_, "topic": "a"}) for id_ in ids)) == []
 
     def test_a_line_that_names_itself_is_fine(self):
         assert reasons('{"id": "line-1", "topic": "a"}') == []
@@ -192,7 +197,8 @@ class TestCSV:
             ("topic,fact:", "a column 'fact:'; allowed: "),
             ("topic,topic", "two columns of the same name"),
             ('"topic', "no header"),
-            (b"topic,caf\xe9", "no header"),
+            (b"topic,caf\xe9", "not UTF-8: byte 0xe9 at position 9; spreadsheets can save it as UTF-8"),
+            ("topic".encode("utf-16"), "spreadsheets can save it as UTF-8"),
             ("topic," * MAX_LINE, "no header: it is too long"),
         ],
     )

@@ -1,6 +1,5 @@
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +111,9 @@ class TestTopic:
             (["--topic", "a", "--fact", "€5"], "'€5' is not of the form NAME=VALUE, such as price=€5"),
             (["--topic", "a", "--fact", "=5"], "not of the form NAME=VALUE"),
             (["--topic", "a", "--fact", "p=1", "--fact", "p=2"], "--fact names 'p' twice"),
-            (["--topic", "a", "-n", "0"], "'0' is no whole number from 1"),
+            (["--topic", "a", "-n", "0"], "'0' is no whole number from 1 to 1000"),
+            (["--topic", "a", "-n", "1001"], "no whole number from 1 to 1000"),
+            (["--topic", "a", "-n", "9" * 5000], "no whole number from 1 to 1000"),
             (["--topic", "a", "--seed", "x"], "'x' is no whole number of at most 64 bits"),
             (["--topic", "a", "--seed", str(2**63)], "at most 64 bits"),
             (["--topic", "a", "--out", "b"], "--out goes with --briefs"),
@@ -184,19 +185,29 @@ class TestBriefs:
         Path("b.jsonl").write_text('{"topic": "Bread"}\n' * 50)
         assert len(run("--briefs", "b.jsonl", "--out", "p")[2].splitlines()) == 1
 
-    @pytest.mark.parametrize("name", ["b.jsonl", "./b.jsonl", "link"])
+    @pytest.mark.parametrize("name", ["b.jsonl", "./b.jsonl", "link", "other name"])
     @pytest.mark.parametrize("option", ["--out", "--rejects"])
     def test_the_briefs_are_never_overwritten(self, run, name, option):
         Path("b.jsonl").write_text('{"topic": "Bread"}\n')
         Path("link").symlink_to("b.jsonl")
+        Path("other name").hardlink_to("b.jsonl")
         status, _, said = run("--briefs", "b.jsonl", "--force", "--out", "p", option, name)
         assert status == 2
         assert "named twice" in said
         assert Path("b.jsonl").read_text() == '{"topic": "Bread"}\n'
 
-    def test_posts_and_rejects_are_two_files(self, run):
+    @pytest.mark.parametrize("name", ["p", "-"])
+    def test_posts_and_rejects_are_two_files(self, run, name):
         Path("b.jsonl").write_text('{"topic": "Bread"}\n')
-        assert run("--briefs", "b.jsonl", "--out", "p", "--rejects", "p")[0] == 2
+        assert run("--briefs", "b.jsonl", "--out", name, "--rejects", name)[0] == 2
+
+    def test_a_header_that_cannot_be_used_touches_no_file(self, run):
+        Path("b.csv").write_text("title\nBread\n")
+        Path("p").write_text("precious")
+        status, _, said = run("--briefs", "b.csv", "--out", "p", "--rejects", "r", "--force")
+        assert (status, said.count("\n")) == (2, 1)
+        assert Path("p").read_text() == "precious"
+        assert not Path("r").exists()
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
     def test_a_full_disk_is_said(self, run):
@@ -335,71 +346,3 @@ class TestExamples:
     def test_the_script_prints_three_posts(self):
         done = subprocess.run([sys.executable, str(self.FOLDER / "write_posts.py")], capture_output=True, check=True)
         assert done.stdout.decode("utf-8").count("€42") == 3
-
-
-class TestProcess:
-    """What only a process of its own shows."""
-
-    @staticmethod
-    def command(*arguments):
-        return [sys.executable, "-m", "postopt", *arguments]
-
-    def test_version(self):
-        done = subprocess.run(self.command("--version"), capture_output=True, text=True, check=True)
-        assert done.stdout.startswith("postopt ")
-
-    def test_help_names_the_commands(self):
-        done = subprocess.run(self.command("--help"), capture_output=True, text=True, check=True)
-        assert {"write", "doctor", "wisdom"} <= set(done.stdout.split())
-
-    @pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
-    def test_a_terminal_sees_a_bar_and_then_the_summary(self, tmp_path):
-        import pty
-        import termios
-
-        (tmp_path / "b.jsonl").write_text('{"topic": "Bread"}\n' * 3)
-        ours, theirs = pty.openpty()
-        termios.tcsetwinsize(theirs, (24, 60))
-        command = self.command("write", "--briefs", str(tmp_path / "b.jsonl"), "--out", str(tmp_path / "p"))
-        done = subprocess.run(command, stderr=theirs, check=False)
-        seen = os.read(ours, 10_000).decode()
-        os.close(ours)
-        os.close(theirs)
-        assert done.returncode == 0
-        *bar, summary, end = seen.replace("\r", "\n").replace("\n\n", "\n").split("\n")
-        assert any("100%" in line for line in bar)
-        assert summary.startswith("read 3 lines")
-        assert end == ""
-
-    @pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
-    @pytest.mark.parametrize("source", [("--topic", "Bread", "--json"), ("--topic", "Bread"), ("--briefs",)])
-    def test_a_reader_that_stops_early_is_no_error(self, tmp_path, source):
-        (tmp_path / "b.jsonl").write_text('{"topic": "Bread"}\n')
-        arguments = source if len(source) > 1 else ("--briefs", str(tmp_path / "b.jsonl"), "--out", "-")
-        read, write = os.pipe()
-        os.close(read)
-        try:
-            done = subprocess.run(self.command("write", *arguments), stdout=write, stderr=subprocess.PIPE, check=False)
-        finally:
-            os.close(write)
-        assert done.returncode == 141
-        assert b"Traceback" not in done.stderr
-        assert b"Exception ignored" not in done.stderr
-
-    def test_an_output_that_knows_ascii_only(self):
-        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-        done = subprocess.run(
-            self.command("write", "--topic", "Café", "-n", "1"), capture_output=True, env=environment, check=True
-        )
-        assert done.stdout.startswith(b"-- 1 of 1 ---")
-        assert b"Caf?" in done.stdout
-
-    def test_output_is_utf_8_whatever_the_locale(self):
-        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-        done = subprocess.run(
-            self.command("write", "--topic", "Café", "-n", "1", "--json"),
-            capture_output=True,
-            env=environment,
-            check=True,
-        )
-        assert "Café" in done.stdout.decode("utf-8")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, BinaryIO
 
 from postopt.backends.json import JSON
+from postopt.cli.ids import SeenIds
 from postopt.cli.usage import UsageError
 from postopt.errors import BriefError
 from postopt.types import Brief
@@ -44,9 +45,9 @@ class BadLine:
 
 
 def read_briefs(file: BinaryIO, *, is_csv: bool) -> Iterator[BriefLine | BadLine]:
-    """Yield what each line of a JSON Lines or CSV file holds; blank lines are passed over.
+    """Return what each line of a JSON Lines or CSV file holds; blank lines are passed over.
 
-    Holds one line at a time, at most `MAX_LINE` bytes of it, and eight bytes to tell each id that was used before.
+    Holds one line at a time, at most `MAX_LINE` bytes of it; the ids are on disk.
 
     JSON Lines: an object a line, with the fields of `Brief` and an optional "id". CSV: a header with those names;
     keywords and forbidden are separated by "|" or ";"; facts come as a JSON object in the column "facts" or one a
@@ -55,25 +56,27 @@ def read_briefs(file: BinaryIO, *, is_csv: bool) -> Iterator[BriefLine | BadLine
     Raises:
         UsageError: the header of a CSV file cannot be used.
     """
-    used: set[int] = set()
-    for line in _csv_records(file) if is_csv else _json_lines(file):
-        if isinstance(line, BadLine):
-            yield line
-            continue
-        number, data, shown = line
-        try:
-            found = _brief_line(number, data, shown)
-            # 64 bits tell a million ids apart with a chance of 3e-8 of a wrong alarm.
-            if hash(found.id) in used:
-                raise BriefError("id", found.id, "an id that no earlier line has")
-            used.add(hash(found.id))
-        except ValueError as error:
-            yield BadLine(number, str(error), shown)
-        else:
-            yield found
+    return _brief_lines(_csv_records(file) if is_csv else _json_lines(file))
 
 
 _Parsed = tuple[int, Mapping[str, Any], str]
+
+
+def _brief_lines(lines: Iterator[_Parsed | BadLine]) -> Iterator[BriefLine | BadLine]:
+    with SeenIds() as seen:
+        for line in lines:
+            if isinstance(line, BadLine):
+                yield line
+                continue
+            number, data, shown = line
+            try:
+                found = _brief_line(number, data, shown)
+                if not _DEFAULT_ID.fullmatch(found.id) and not seen.add(found.id):
+                    raise BriefError("id", found.id, "an id that no earlier line has")
+            except ValueError as error:
+                yield BadLine(number, str(error), shown)
+            else:
+                yield found
 
 
 def _brief_line(number: int, data: Mapping[str, Any], shown: str) -> BriefLine:
@@ -122,7 +125,10 @@ def _object(text: str) -> dict[str, Any]:
 
 def _csv_records(file: BinaryIO) -> Iterator[_Parsed | BadLine]:
     lines = _Lines(file)
-    header, delimiter = _header(lines)
+    return _rows(lines, *_header(lines))
+
+
+def _rows(lines: _Lines, header: list[str], delimiter: str) -> Iterator[_Parsed | BadLine]:
     records = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.begin()
@@ -179,7 +185,9 @@ class _Lines(Iterator[str]):
 def _header(lines: _Lines) -> tuple[list[str], str]:
     try:
         line = next(lines, "")
-    except ValueError as error:  # not UTF-8, or far too long
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the CSV file is {_not_utf8(error)}; spreadsheets can save it as UTF-8") from error
+    except ValueError as error:  # far too long
         raise UsageError(f"the first line of the CSV file is no header: {error}") from error
     # Spreadsheets write semicolons where the comma is the decimal mark.
     delimiter = ";" if line.count(";") > line.count(",") else ","

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -44,7 +44,7 @@ class Summary:
         """Count a rejected line or variant."""
         self.rejected += 1
         # What is quoted, numbers, and what follows a colon or semicolon are particular to one line.
-        kind = re.split("[:;]", re.sub(r'"[^"]*"|\'[^\']*\'|\d+', "…", reason))[0].rstrip(".")[:60]
+        kind = re.split("[:;]", re.sub(r'"[^"]*"|\'[^\']*\'|\d[\d.,]*', "…", reason))[0].rstrip(".")[:60]
         self._kinds[kind if kind in self._kinds or len(self._kinds) < MAX_KINDS else "other reasons"] += 1
 
     def text(self, seconds: float) -> str:
@@ -69,12 +69,12 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
     summary = Summary()
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(_open(args.briefs))
+        lines = read_briefs(file, is_csv=args.briefs.suffix.lower() == ".csv")
         resume = "resume" in args
         paths = [args.out, *([args.rejects] if "rejects" in args else [])]
-        _refuse_same(args.briefs, *paths)
+        _refuse_same(file, paths)
         files = [stack.enter_context(LineFile.open(path, resume=resume, force="force" in args)) for path in paths]
         out, rejects = files[0], files[1] if len(files) > 1 else None
-        lines = read_briefs(file, is_csv=args.briefs.suffix.lower() == ".csv")
         if resume:
             lines = remaining(lines, out, rejects, args.seed, args.n)
         writer = PostWriter(TemplateGenerator(seed=args.seed))
@@ -140,7 +140,8 @@ def _followed(
     for line in lines:
         summary.read += 1
         yield line
-        bar.update(file.tell() - bar.n)
+        if not bar.disable:
+            bar.update(file.tell() - bar.n)
 
 
 def _bar(file: BinaryIO) -> tqdm[NoReturn]:
@@ -152,14 +153,22 @@ def _bar(file: BinaryIO) -> tqdm[NoReturn]:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("rb")
+        return os.fdopen(os.dup(0), "rb") if str(path) == "-" else path.open("rb")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _refuse_same(*paths: Path) -> None:
-    """Refuse to read and write one file, or to write two things into one."""
-    files = [path.resolve() for path in paths if path.is_file() or not path.exists()]
-    for place, path in enumerate(files):
-        if path in files[:place]:
+def _refuse_same(briefs: BinaryIO, paths: Sequence[Path]) -> None:
+    """Refuse to read and write one file, whatever its names, or to write two things into one."""
+    used: set[object] = {_inode(os.fstat(briefs.fileno()))}
+    for path in paths:
+        if path.exists() and not path.is_file():
+            continue  # a device or a pipe
+        identity = _inode(path.stat()) if path.exists() else path.resolve()
+        if identity in used:
             raise UsageError(f"{path} is named twice: briefs, posts and rejects are three files")
+        used.add(identity)
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,6 +31,9 @@ _BRIEF_OPTIONS = {
     "forbidden": "--forbid",
     "max_length": "--max-length",
 }
+MAX_POSTS = 1_000
+"""Most posts of one brief; they are held in memory until all are there."""
+
 _FILE_OPTIONS = {"out": "--out", "rejects": "--rejects", "resume": "--resume", "force": "--force"}
 
 _DESCRIPTION = """\
@@ -67,7 +71,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--topic", help="what the post is about")
-    source.add_argument("--briefs", type=Path, metavar="FILE", help="file of briefs: JSON Lines, or CSV if named .csv")
+    source.add_argument(
+        "--briefs",
+        type=Path,
+        metavar="FILE",
+        help='file of briefs: JSON Lines, or CSV if named .csv; "-" for standard input',
+    )
     _add_brief_options(parser.add_argument_group("the brief, with --topic"))
     _add_file_options(parser.add_argument_group("files, with --briefs"))
     parser.add_argument("-n", type=_count, default=3, metavar="N", help="posts a brief (default: 3)")
@@ -159,8 +168,8 @@ def _print(text: str) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= MAX_POSTS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {MAX_POSTS}")
     return int(text)
 
 

@@ -1,0 +1,119 @@
+"""What only a process of its own shows: pipes, terminals, encodings, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "postopt", *arguments]
+
+
+def test_version():
+    done = subprocess.run(command("--version"), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("postopt ")
+
+
+def test_help_names_the_commands():
+    done = subprocess.run(command("--help"), capture_output=True, text=True, check=True)
+    assert {"write", "doctor", "wisdom"} <= set(done.stdout.split())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")
+def test_a_terminal_sees_a_bar_and_then_the_summary(tmp_path):
+    import pty
+    import termios
+
+    (tmp_path / "b.jsonl").write_text('{"topic": "Bread"}\n' * 3)
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 60))
+    write = command("write", "--briefs", str(tmp_path / "b.jsonl"), "--out", str(tmp_path / "p"))
+    done = subprocess.run(write, stderr=theirs, check=False)
+    seen = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0
+    *bar, summary, end = seen.replace("\r", "\n").replace("\n\n", "\n").split("\n")
+    assert any("100%" in line for line in bar)
+    assert summary.startswith("read 3 lines")
+    assert end == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("source", [("--topic", "Bread", "--json"), ("--topic", "Bread"), ("--briefs",)])
+def test_a_reader_that_stops_early_is_no_error(tmp_path, source):
+    (tmp_path / "b.jsonl").write_text('{"topic": "Bread"}\n')
+    arguments = source if len(source) > 1 else ("--briefs", str(tmp_path / "b.jsonl"), "--out", "-")
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(command("write", *arguments), stdout=write, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+    assert b"Traceback" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_an_output_that_knows_ascii_only():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        command("write", "--topic", "Café", "-n", "1"), capture_output=True, env=environment, check=True
+    )
+    assert done.stdout.startswith(b"-- 1 of 1 ---")
+    assert b"Caf?" in done.stdout
+
+
+def test_output_is_utf_8_whatever_the_locale():
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        command("write", "--topic", "Café", "-n", "1", "--json"),
+        capture_output=True,
+        env=environment,
+        check=True,
+    )
+    assert "Café" in done.stdout.decode("utf-8")
+
+
+BREAD = '{"topic": "Bread", "facts": {"price": "€5"}}\n'
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_briefs_come_from_standard_input(name):
+    if name != "-" and not Path(name).exists():
+        pytest.skip("no /dev/stdin")
+    write = command("write", "--briefs", name, "--out", "-", "-n", "2")
+    done = subprocess.run(write, input=BREAD.encode(), capture_output=True, check=True)
+    assert [json.loads(line)["index"] for line in done.stdout.splitlines()] == [0, 1]
+    assert done.stderr.startswith(b"read 1 lines, written 2 posts")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_whole_lines_and_the_run_continues(tmp_path, sent, status):
+    briefs, straight, posts = tmp_path / "briefs.jsonl", tmp_path / "straight", tmp_path / "posts"
+    briefs.write_text("".join(json.dumps({"id": str(i), "topic": f"Bread {i}"}) + "\n" for i in range(60)))
+    write = command("write", "-n", "2", "--briefs")
+    subprocess.run([*write, briefs, "--out", straight], capture_output=True, check=True)
+    # Its input is a pipe that stays open, so that it is still at work when the signal comes.
+    with subprocess.Popen(
+        [*write, "-", "--out", posts], stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        process.stdin.write(briefs.read_bytes()[:500])
+        process.stdin.flush()
+        while not posts.exists() or not posts.stat().st_size:
+            assert process.poll() is None
+        process.send_signal(sent)
+        process.stdin.close()
+        said = process.stderr.read().decode()
+        assert process.wait() == status, said
+    assert "Traceback" not in said
+    assert "--resume continues" in said
+    assert all(json.loads(line) for line in posts.read_bytes().splitlines(keepends=True))
+    subprocess.run([*write, briefs, "--out", posts, "--resume"], capture_output=True, check=True)
+    assert posts.read_bytes() == straight.read_bytes()
