@@ -240,6 +240,17 @@ class TestNoProcess:
         monkeypatch.setattr(subprocess, "Popen", refuse)
         self.check(site, candidate, stdlib, "does not support processes")
 
+    def test_no_thread_can_be_started(self, site, candidate, stdlib, monkeypatch):
+        def refuse(_):
+            raise RuntimeError("can't start new thread")
+
+        started = []
+        popen = subprocess.Popen
+        monkeypatch.setattr(subprocess, "Popen", lambda *args, **kw: started.append(popen(*args, **kw)) or started[-1])
+        monkeypatch.setattr("threading.Thread.start", refuse)
+        self.check(site, candidate, stdlib, "can't start new thread")
+        assert started[0].returncode is not None
+
     def test_an_executable_that_is_no_python(self, site, candidate, stdlib, monkeypatch):
         monkeypatch.setattr(sys, "executable", "/bin/false")
         self.check(site, candidate, stdlib, "ended the process with status 1")
@@ -276,9 +287,7 @@ class TestProgress:
         assert fault == Fault()
         progress.blame(fault, "stopped reporting", final=True)
         assert not progress.unfinished()
-        assert progress.result().notes == (
-            "no library could be examined: the process stopped reporting before it had begun",
-        )
+        assert progress.result().notes == ("no library could be examined: Python itself stopped reporting",)
 
     def test_silence_is_blamed_on_the_step_that_was_announced(self, stdlib):
         progress = self.progress([stdlib])

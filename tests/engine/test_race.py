@@ -171,6 +171,11 @@ class TestClocks:
         timings = {"a": timing(1.0, 1.0, cpu=(share, share)), "b": timing(2.0, 2.0)}
         assert deciding_bursts(timings) == {"a": (1.0, 1.0), "b": (2.0, 2.0)}
 
+    def test_a_clock_that_stands_still_during_a_burst_does_not_decide(self):
+        timings = {"a": timing(1.0, 1.0, 1.0, cpu=(0.0, 1.0, 1.0)), "b": timing(2.0, 2.0, 2.0)}
+        assert deciding_bursts(timings)["a"] == (1.0, 1.0, 1.0)
+        assert costs(timings)["a"] == 1.0
+
     def test_own_threads_do_not_look_expensive_nor_sleep_cheap(self):
         machine = Machine()
         outcome = machine.race({

@@ -184,3 +184,10 @@ def test_nothing_is_imported(site, candidate):
     wanted = candidate("never_imported")
     assert sweep([wanted], site.path)[wanted.key].state == "present"
     assert "never_imported" not in sys.modules
+
+
+def test_what_an_import_skips_is_skipped(site, candidate):
+    site.add("")
+    path = [site.folder, str(site.folder).encode(), None, 3, "/a\0b", "/\ud800"]
+    assert sweep([candidate()], path)["json", "orjson"].state == "absent"
+    assert sweep([candidate()], [*path, str(site.folder)])["json", "orjson"].state == "present"

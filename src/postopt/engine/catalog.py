@@ -156,7 +156,10 @@ def third_party() -> ThirdParty:
     # Here, not above: importlib.metadata costs 4x `import json`, and most hosts have no third-party backend.
     from importlib.metadata import entry_points  # noqa: PLC0415
 
-    return read_entry_points(entry_points(group=ENTRY_POINT_GROUP))
+    try:
+        return read_entry_points(entry_points(group=ENTRY_POINT_GROUP))
+    except Exception as error:  # noqa: BLE001  # metadata of any distribution may be damaged: that costs the others only
+        return ThirdParty((), (f"entry points cannot be read: {type(error).__name__}: {error}",))
 
 
 def read_entry_points(entry_points: Iterable[EntryPoint]) -> ThirdParty:

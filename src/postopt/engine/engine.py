@@ -367,13 +367,28 @@ def _roles(roles: Iterable[str] | None) -> list[str]:
 
 
 _ENGINES: weakref.WeakSet[OptimizedEngine] = weakref.WeakSet()
+_FORKING = threading.local()
+_FORK_SECONDS = 2.0
+
+
+def _before_fork() -> None:
+    """Let other threads finish what they decide: a child would inherit their half-done imports, and wait for ever."""
+    _FORKING.locks = []
+    for engine in sorted(_ENGINES, key=id):  # in one order, whichever thread forks
+        if engine._lock.acquire(timeout=_FORK_SECONDS):  # noqa: SLF001  # this module's own class
+            _FORKING.locks.append(engine._lock)  # noqa: SLF001
+
+
+def _after_fork_in_parent() -> None:
+    for lock in _FORKING.locks:
+        lock.release()
 
 
 def _after_fork_in_child() -> None:
     """Give each engine a new lock: the thread that may hold the old one does not exist in the child."""
     for engine in list(_ENGINES):
-        engine._lock = threading.RLock()  # noqa: SLF001  # this module's own class
+        engine._lock = threading.RLock()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 
 from postopt.clock import Clock
 from postopt.engine import probe, wisdom
-from postopt.engine.catalog import Candidate
+from postopt.engine.catalog import Candidate, third_party
 from postopt.engine.overrides import all_candidates
 from postopt.engine.permission import Permission
 from postopt.engine.records import Cell, Examination, Role, State, Timing, Verdict
 from postopt.engine.slots import candidates_of, cells_of
 from postopt.engine.sweep import sweep
+from postopt.errors import WisdomError
 
 Key: TypeAlias = tuple[Role, str]
 Examined: TypeAlias = dict[tuple[Role, str, str], Verdict]
@@ -68,15 +69,20 @@ class Findings:
         self.raced: set[Cell] = set()
         self.measuring_seconds = 0.0
         self.notes: dict[str, None] = {}
-        self.wisdom = wisdom.locate(setting, now=now)
+        self.wisdom: wisdom.Wisdom | None = None
         self._rigor = "patient" if rigor == "patient" else "measure"
         self._payloads = payloads
         self._examine = examine
         self._look = look
         self._examined = examined
         self._now = now
+        try:
+            self.wisdom = wisdom.locate(setting, now=now)
+        except WisdomError as error:
+            self.note(f"wisdom is neither read nor kept: {error}")
         self._known = self.wisdom.read() if self.wisdom else wisdom.Knowledge()
-        self.note(self._known.problem)
+        for note in (self._known.problem, *third_party().problems):
+            self.note(note)
 
     def learn(self, candidates: Sequence[Candidate]) -> None:
         """Look at what is installed, and recall what was found out about exactly that before."""

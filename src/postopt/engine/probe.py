@@ -13,7 +13,7 @@ from postopt.engine.payloads import choose
 from postopt.engine.process import WorkerProcess
 from postopt.engine.progress import Key, Limits, Progress
 from postopt.engine.records import Cell, Examination, Timing, Verdict
-from postopt.engine.sweep import sweep
+from postopt.engine.sweep import sweep, texts
 
 # Isolated mode starts with a path of its own, so the host's comes first on stdin.
 _BOOTSTRAP = (
@@ -64,7 +64,7 @@ def examine(
         TypeError: `payloads` holds something that is not JSON.
         ValueError: `payloads` holds NaN, an infinity or a cycle.
     """
-    places = list(sys.path if path is None else path)
+    places = texts(sys.path if path is None else path)
     found = sweep(candidates, places)
     progress = Progress(
         candidates,

@@ -54,7 +54,14 @@ class WorkerProcess:
             name="postopt-probe",
             daemon=True,
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except BaseException as error:
+            with self._process:  # nobody else knows of it yet: ends it and closes its pipes
+                self._kill()
+            if isinstance(error, RuntimeError):
+                raise OSError(f"no thread can be started: {error}") from error
+            raise
 
     def next_message(self, seconds: float) -> Mapping[str, Any] | None:
         """Return what the process reports next, or None if it has ended.
@@ -83,9 +90,16 @@ class WorkerProcess:
 
     def close(self) -> tuple[str, bool]:
         """Kill the process and its group, and return how it had ended and whether that was its own doing."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_LOOK_SECONDS)  # an end that was reported may still be on its way
-        status = self._process.poll()
+        try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_LOOK_SECONDS)  # an end that was reported may still be on its way
+            status = self._process.poll()
+        finally:  # also if a Ctrl-C ends the waiting
+            self._kill()
+        self._thread.join(_LOOK_SECONDS)
+        return _ending(status)
+
+    def _kill(self) -> None:
         # The group outlives its leader as long as a member lives, so its number is not another's yet.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
@@ -93,8 +107,6 @@ class WorkerProcess:
             else:
                 self._process.kill()
         self._process.wait()
-        self._thread.join(_LOOK_SECONDS)
-        return _ending(status)
 
 
 def _converse(stdin: IO[bytes], stdout: IO[bytes], data: bytes, lines: queue.SimpleQueue[bytes | None]) -> None:

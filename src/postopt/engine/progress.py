@@ -135,14 +135,15 @@ class Progress:
         if fault.late:
             self.give_up("not everything was examined: the time was over")
             return
-        reason = ending if fault.waited is None else f"did not finish within {fault.waited:g} s"
+        done = "finish" if fault.key or fault.cell else "start"
+        reason = ending if fault.waited is None else f"did not {done} within {fault.waited:g} s"
         if fault.key:
             seen = replace(self._found[fault.key], state="broken", reason=reason)
             self._verdicts[fault.key] = replace(seen, final=final and fault.waited is None)
         elif fault.cell:
             self._blame_race(fault.cell, reason)
         else:
-            self.give_up(f"no library could be examined: the process {reason} before it had begun")
+            self.give_up(f"no library could be examined: Python itself {reason}")
 
     def give_up(self, note: str) -> None:
         """Leave the rest unexamined, and say why."""

@@ -182,7 +182,8 @@ def cost(bursts: Sequence[float]) -> float:
 
 def _clocks_disagree(timing: Timing) -> bool:
     shares = [cpu / wall for cpu, wall in zip(timing.cpu, timing.wall, strict=True) if wall > 0]
-    return bool(shares) and not 1 / _DISAGREE <= statistics.median(shares) <= _DISAGREE
+    # A single burst of no processor time at all shows a clock too coarse for any of them.
+    return bool(shares) and (min(shares) <= 0 or not 1 / _DISAGREE <= statistics.median(shares) <= _DISAGREE)
 
 
 def _costs_by_round(bursts: Mapping[str, Sequence[_Burst]], names: Sequence[str]) -> dict[str, tuple[float, ...]]:

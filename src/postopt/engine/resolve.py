@@ -171,7 +171,8 @@ class Resolver:
         """Say what should have been found out before choosing and was not, or ""."""
         if unknown and self.rigor != "wisdom_only":
             reason = allowed.reason or self.findings.verdicts[unknown[0].key].reason
-            return f"{', '.join(c.name for c in unknown)} not examined" + (f": {reason}" if reason else "")
+            told = not reason or reason in self.findings.notes
+            return f"{', '.join(c.name for c in unknown)} not examined" + ("" if told else f": {reason}")
         if choice.source == "estimate" and cells_of(choice.slot) and self.rigor != "estimate":
             return f"not measured: {allowed.reason}" if allowed.reason else "not measured in time"
         return ""

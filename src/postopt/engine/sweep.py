@@ -77,14 +77,19 @@ def _normalised(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")  # PEP 503 for names without doubled separators
 
 
+def texts(path: Iterable[object]) -> list[str]:
+    """Return what an import looks at in `sys.path`: it skips whatever is no text, such as a Path."""
+    return [entry for entry in path if isinstance(entry, str)]
+
+
 def _look(path: Sequence[str], libraries: set[str], distributions: set[str]) -> _Installed:
     installed = _Installed()
     # Most entries concern nobody: one comparison of prefixes decides, before anything is taken apart.
     prefixes = tuple({name.lower().replace("_", "-").partition("-")[0] for name in libraries | distributions})
-    for directory in dict.fromkeys(entry or os.curdir for entry in path):
+    for directory in dict.fromkeys(entry or os.curdir for entry in texts(path)):
         try:
             names = os.listdir(directory)
-        except OSError:  # not there, not readable, or an archive
+        except (OSError, ValueError):  # not there, not readable, an archive, or no possible name
             continue
         for name in [name for name in names if name.lower().startswith(prefixes)]:
             if name.endswith(_METADATA):

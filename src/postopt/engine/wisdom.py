@@ -189,18 +189,28 @@ def locate(
             a path: of the file if it ends in ".json", of a folder with one file a machine if not.
         now: wall clock in seconds.
         facts: of the machine; described at once if None.
+
+    Raises:
+        WisdomError: the default folder is meant, and this user has no home.
     """
     if setting is None or setting == "off":
         return None
     facts = machine.describe() if facts is None else facts
     readonly = setting == "readonly"
-    if readonly or setting == "default":
-        path = Path(platformdirs.user_cache_dir("postopt")) / "wisdom-v1"
-    else:
-        path = Path(setting)
+    path = _default_folder() if readonly or setting == "default" else Path(setting)
     if path.suffix != ".json":
         path /= f"{machine.key(dict(facts))}.json"
     return Wisdom(path, readonly=readonly, now=now, facts=facts)
+
+
+def _default_folder() -> Path:
+    try:
+        folder = Path(platformdirs.user_cache_dir("postopt"))
+    except RuntimeError as error:
+        raise WisdomError(str(error), hint="set POSTOPT_WISDOM to a path, or to off") from error
+    if not folder.is_absolute():  # what older versions return instead: it would be made in the working directory
+        raise WisdomError(f"{folder} is no cache folder", hint="set POSTOPT_WISDOM to a path, or to off")
+    return folder / "wisdom-v1"
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -253,7 +263,7 @@ def _decode(data: bytes, facts: Mapping[str, str]) -> Knowledge:
     try:
         findings = tuple(_finding(item) for item in document["findings"])
         entries = tuple(_entry(item) for item in document["entries"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise WisdomError(f"it is damaged ({type(error).__name__}: {error})") from error
     return Knowledge(findings, entries)
 

@@ -348,7 +348,30 @@ class TestFork:
         assert (name, asked) == ("orjson", [[["orjson"], []]])
         assert "forked" in report
 
-    def test_a_lock_held_at_the_fork_does_not_stop_the_child(self, machine):
+    def test_a_fork_waits_for_a_thread_that_decides(self, machine):
+        """Otherwise the child would wait for ever for the modules which that thread was importing."""
+        engine = machine.engine()
+        deciding, go_on = threading.Event(), threading.Event()
+        load = engine._resolver._load
+
+        def slow(target):
+            deciding.set()
+            go_on.wait(30)
+            return load(target)
+
+        engine._resolver._load = slow
+        threads = [threading.Thread(target=engine.prepare, args=(["json"],)), threading.Thread(target=go_on.set)]
+        threads[0].start()
+        deciding.wait(30)
+        threads[1].start()
+        assert self.in_child(lambda: [sorted(engine._resolved), engine.json.name]) == [["json"], "orjson"]
+        for thread in threads:
+            thread.join()
+        assert engine._lock.acquire(blocking=False)
+        engine._lock.release()
+
+    def test_a_lock_held_at_the_fork_does_not_stop_the_child(self, machine, monkeypatch):
+        monkeypatch.setattr("postopt.engine.engine._FORK_SECONDS", 0.01)
         engine = machine.engine()
         held, release = threading.Event(), threading.Event()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import sys
 import threading
 from dataclasses import replace
@@ -110,6 +111,10 @@ class TestFile:
             lambda d: d["entries"][0].update(cell=["nothing", "dumps", 256]),
             lambda d: d["entries"][0].update(rigor="guess"),
             lambda d: d["entries"][0].update(saved=None),
+            lambda d: d["entries"][0].update(saved=10**400),
+            lambda d: d["entries"][0].update(contract=float("inf")),
+            lambda d: d["findings"][0].update(contract=float("-inf")),
+            lambda d: d["findings"][0]["verdict"].update(import_seconds=10**400),
             lambda d: d["findings"][0]["verdict"].update(state="fine"),
             lambda d: d["findings"][0]["verdict"].update(final="yes"),
             lambda d: d["findings"][0]["verdict"].update(reason=3),
@@ -123,6 +128,23 @@ class TestFile:
         spoil(document)
         wisdom.path.write_text(json.dumps(document))
         assert "damaged" in wisdom.read().problem
+
+    def test_a_folder_in_its_place_stays(self, wisdom):
+        wisdom.path.mkdir(parents=True)
+        assert "not a regular file" in wisdom.read().problem
+        assert wisdom.add([finding()], []).startswith("wisdom not saved: ")
+        assert list(wisdom.path.parent.iterdir()) == [wisdom.path]
+
+    @posix
+    def test_a_link_is_read_and_then_replaced_what_it_points_to_stays(self, wisdom, tmp_path):
+        wisdom.add([finding()], [])
+        other = wisdom.path.replace(tmp_path / "other.json")
+        wisdom.path.symlink_to(other)
+        before = other.read_bytes()
+        wisdom.add([], [entry()])
+        assert (len(wisdom.read().findings), len(wisdom.read().entries)) == (1, 1)
+        assert not wisdom.path.is_symlink()
+        assert other.read_bytes() == before
 
     @posix
     def test_a_pipe_in_its_place_is_not_opened(self, wisdom):
@@ -195,6 +217,23 @@ class TestFile:
         assert wisdom.read().entries
         assert list(wisdom.path.parent.iterdir()) == [wisdom.path]
 
+    def test_two_processes_that_write_at_once_leave_one_whole_file(self, wisdom, tmp_path):
+        code = (
+            "import sys; from postopt.engine import wisdom, machine; from postopt.engine.records import Verdict\n"
+            "kept = wisdom.Wisdom(wisdom.Path(sys.argv[1]))\n"
+            "for i in range(50):\n"
+            "    seen = Verdict('json', f'{sys.argv[2]}{i % 5}', 'a', 'working', version='1', stamp='s')\n"
+            "    problem = kept.add([wisdom.Finding(seen, 1, wisdom.time.time())], []) or kept.read().problem\n"
+            "    assert not problem, problem\n"
+        )
+        file = tmp_path / "shared.json"
+        command = [sys.executable, "-c", code, str(file)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        writers = [subprocess.Popen([*command, name], env=environment) for name in ("one", "two")]
+        assert [writer.wait(60) for writer in writers] == [0, 0]
+        assert 5 <= len(Wisdom(file).read().findings) <= 10
+        assert list(tmp_path.iterdir()) == [file]
+
     def test_it_is_bounded(self, wisdom):
         many = [entry(f"b{i}", saved=NOW - 5000 + i) for i in range(module.MAX_ENTRIES + 10)]
         wisdom.add([], many)
@@ -263,8 +302,22 @@ class TestLocate:
         monkeypatch.setenv("OPENSSL_ia32cap", "~0x20000000")
         assert this_machine.describe() != before
 
+    def test_without_a_home_there_is_no_default(self, monkeypatch):
+        monkeypatch.setattr("platformdirs.user_cache_dir", lambda _: "~/.cache/postopt")  # older versions
+        with pytest.raises(WisdomError, match="no cache folder"):
+            locate("default")
+
 
 class TestEngine:
+    def test_without_a_home_it_works_and_says_so(self, machine, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("could not determine the home directory")
+
+        monkeypatch.setattr("platformdirs.user_cache_dir", fail)
+        engine = machine.engine(wisdom="default")
+        assert engine.json.name == "orjson"
+        assert "wisdom is neither read nor kept: could not determine the home" in engine.report().notes[0]
+
     def test_a_second_run_measures_nothing(self, machine, tmp_path):
         machine.engine(wisdom=tmp_path).prepare()
         engine = machine.engine(wisdom=tmp_path)
