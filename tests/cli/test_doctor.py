@@ -58,7 +58,7 @@ class TestDoctor:
         assert status == 0
         assert "postopt doctor --measure" in out
         assert "Wisdom: " in out
-        assert "Libraries: orjson " in out
+        assert "Libraries: " in out
 
     def test_a_wrong_environment_variable_is_an_error(self, run, monkeypatch):
         monkeypatch.setenv("POSTOPT_JSON", "simplejson")
@@ -67,11 +67,24 @@ class TestDoctor:
         assert "simplejson" in err
         assert "orjson" in err
 
+    def test_a_user_without_a_home(self, run, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("could not determine the home directory")
+
+        monkeypatch.delenv("POSTOPT_WISDOM")
+        monkeypatch.setattr("platformdirs.user_cache_dir", fail)
+        status, out, _ = run("doctor")
+        assert status == 0
+        assert "wisdom is neither read nor kept: could not determine the home directory" in out
+        status, _, err = run("wisdom", "clear")
+        assert status == 1
+        assert "set POSTOPT_WISDOM to a path, or to off" in err
+
     def test_wisdom_may_be_off(self, run, monkeypatch):
         monkeypatch.setenv("POSTOPT_WISDOM", "off")
         status, out, _ = run("doctor")
         assert status == 0
-        assert "Wisdom: off" in out
+        assert "Wisdom: neither read nor kept" in out
 
 
 class TestWisdom:

@@ -12,10 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from postopt.engine import OptimizedEngine
-from postopt.engine import wisdom as wisdom_file
 from postopt.engine.catalog import ROLES
 from postopt.engine.overrides import all_candidates
+from postopt.engine.report import wrapped
 from postopt.engine.sweep import sweep
+from postopt.engine.wisdom import Wisdom, locate
 from postopt.errors import BackendError, WisdomError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _report(engine: OptimizedEngine, args: argparse.Namespace) -> EngineReport:
 
 
 def _facts(engine: OptimizedEngine) -> dict[str, Any]:
-    wisdom = wisdom_file.locate(os.environ.get("POSTOPT_WISDOM") or "default")
+    wisdom = _wisdom()
     return {
         "versions": {
             "postopt": _postopt_version(),
@@ -88,27 +89,34 @@ def _facts(engine: OptimizedEngine) -> dict[str, Any]:
     }
 
 
+def _wisdom() -> Wisdom | None:
+    try:
+        return locate(os.environ.get("POSTOPT_WISDOM") or "default")
+    except WisdomError:  # no home folder: the report's notes say so
+        return None
+
+
 def _postopt_version() -> str:
     try:
         return version("postopt")
     except PackageNotFoundError:  # run from a source tree
-        return "not installed"
+        return "(source tree)"
 
 
 def _text(facts: dict[str, Any], report: EngineReport, *, measured: bool) -> str:
     versions, wisdom, device = facts["versions"], facts["wisdom"], facts["device"]
-    libraries = ", ".join(f"{name} {found}" for name, found in facts["libraries"].items())
-    kept = wisdom["path"] or "off (POSTOPT_WISDOM)"
+    libraries = (f"{name} {found}" for name, found in facts["libraries"].items() if found != "absent")
+    kept = wisdom["path"] or "neither read nor kept"
     if wisdom["path"]:
         kept += (" (read-only)" if wisdom["readonly"] else "") + ("" if wisdom["exists"] else " (nothing kept yet)")
+    place = f"{device['device']}, {device['dtype']}, batches of {device['batch_size']} ({device['reason']})"
     lines = [
         f"postopt {versions['postopt']}, {versions['python']}, {versions['platform']}",
-        f"Libraries: {libraries}",
+        *wrapped(f"Libraries: {', '.join(libraries) or 'none'}", " " * 11),
         f"Wisdom: {kept}",
-        f"Device: {device['device']}, {device['dtype']}, batches of {device['batch_size']} ({device['reason']})",
-        "",
-        str(report),
+        *wrapped(f"Device: {place}", " " * 11),
     ]
+    lines += ["", str(report)]
     if not measured and report.score.coverage < 1:
         lines += ["", "To measure what is missing, type: postopt doctor --measure"]
     return "\n".join(lines)

@@ -43,7 +43,7 @@ def _rejected(resolver: Resolver) -> Iterator[Verdict]:
     chosen = {(SLOTS[slot][0], gate.name) for slot, choice in resolver.choices.items() for gate in choice.gates}
     for verdict in resolver.findings.verdicts.values():
         if verdict.state == "present" and verdict.role in decided and (verdict.role, verdict.name) not in chosen:
-            yield replace(verdict, reason=verdict.reason or "installed, but not examined")
+            yield replace(verdict, reason=verdict.reason or "not examined")
         elif verdict.state not in ("working", "present"):
             yield verdict
 
@@ -51,7 +51,7 @@ def _rejected(resolver: Resolver) -> Iterator[Verdict]:
 def measured(timings: Mapping[str, Timing]) -> dict[str, Measured]:
     """Return median and interquartile range of each candidate in a cell, the fastest first."""
     series = race.deciding_bursts(timings)
-    rows = {name: Measured(median(b), _spread(b), timings[name].bytes_out) for name, b in series.items()}
+    rows = {name: Measured(median(b), _spread(b), len(b), timings[name].bytes_out) for name, b in series.items()}
     return dict(sorted(rows.items(), key=lambda item: item[1].median))
 
 
@@ -68,6 +68,6 @@ def _rows(
     rows = []
     for cell in cells_of(choice.slot) or (Cell(role, "", 0),):
         name = choice.at(cell.size)
-        version = verdicts[role, name].version
-        rows.append(Row(role, cell.goal, cell.size, name, version, choice.source, measured(bursts.get(cell, {}))))
+        version, numbers = verdicts[role, name].version, measured(bursts.get(cell, {}))
+        rows.append(Row(choice.slot, role, cell.goal, cell.size, name, version, choice.source, numbers))
     return rows

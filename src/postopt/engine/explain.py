@@ -54,10 +54,7 @@ def _who(choice: Choice) -> str:
 
 def _cell(resolver: Resolver, choice: Choice, cell: Cell) -> str:
     rows = measured(resolver.findings.comparable().get(cell, {}))
-    numbers = ", ".join(
-        f"{name} {duration(m.median)} (spread {duration(m.spread)})" + (f" {m.bytes_out} B" if m.bytes_out else "")
-        for name, m in rows.items()
-    )
+    numbers = ", ".join(f"{name} {numbers}" for name, numbers in rows.items())
     return f"  {cell.goal} {payload(cell.role, cell.size)}: {choice.at(cell.size)}; {numbers or 'not measured'}"
 
 

@@ -58,7 +58,7 @@ class Verdict:
 class Timing:
     """Bursts of one candidate in one cell: seconds per call by both clocks, one entry a round.
 
-    `bytes_out` is the compressed size of the cell's payload, and 0 for other roles.
+    `bytes_out` is what one payload of the cell compresses to on average, and 0 for other roles.
     """
 
     wall: tuple[float, ...]

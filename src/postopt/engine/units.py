@@ -20,6 +20,11 @@ def task(cell: Cell) -> str:
     return f"compressing {size}" if cell.role == "compression" else f"{cell.goal} of {size}"
 
 
+def percent(share: float) -> str:
+    """Return a share in per cent: "0.4 %", "12 %"."""
+    return f"{share * 100:.{1 if share < 0.0995 else 0}f} %"
+
+
 def duration(seconds: float) -> str:
     """Return a duration with three digits and its unit: "1.23 us"."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):

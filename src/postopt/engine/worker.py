@@ -158,8 +158,8 @@ def remeasure(
 def measure(cell: Cell, works: Mapping[str, Work], rules: Rules, rng: random.Random) -> dict[str, Timing]:
     """Race the works, and return seconds per payload by name, in the order of `works`.
 
-    For the goal "size" only those race whose output is within the tie of the smallest; the others run as often as
-    it takes to show what they cost.
+    For the goal "size" only those race whose output is within the tie of the smallest. Whoever has no rival runs as
+    often as it takes to show what it costs.
     """
     racing = race.smallest({name: w.bytes_out for name, w in works.items()}) if cell.goal == "size" else list(works)
     groups = [racing, *([name] for name in works if name not in racing)] if works else []
@@ -171,7 +171,7 @@ def measure(cell: Cell, works: Mapping[str, Work], rules: Rules, rng: random.Ran
             clock=time.perf_counter,
             cpu_clock=time.process_time,
             rng=rng,
-            rules=rules if names is racing else replace(rules, shown_rounds=rules.hopeless_rounds),
+            rules=rules if len(names) > 1 else replace(rules, shown_rounds=rules.hopeless_rounds),
         )
         for name, timing in outcome.timings.items():
             timings[name] = replace(_scaled(timing, 1 / works[name].payloads), bytes_out=works[name].bytes_out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from postopt.backends.base import CompressionBackend, HashBackend, JSONBackend
@@ -14,7 +15,7 @@ class Work(NamedTuple):
     """One backend's share of a cell.
 
     `run` handles `payloads` payloads a call, so that the loop around them costs the fastest backend little;
-    `bytes_out` is the sum of their compressed sizes, 0 for roles other than compression.
+    `bytes_out` is what one of them compresses to on average, 0 for roles other than compression.
     """
 
     run: Callable[[], object]
@@ -65,7 +66,7 @@ def _compression(backend: CompressionBackend, payloads: Payloads) -> Work:
         for blob in blobs:
             decompress(compress(blob))
 
-    return Work(run, len(blobs), sum(len(compress(blob)) for blob in blobs))
+    return Work(run, len(blobs), round(fmean(len(compress(blob)) for blob in blobs)))
 
 
 def _over(function: Callable[[Any], object], arguments: Sequence[Any]) -> Callable[[], None]:

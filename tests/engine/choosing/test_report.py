@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -160,12 +161,33 @@ class TestShown:
         engine.prepare(["json", "hash"])
         text = str(engine.report())
         lines = text.splitlines()
-        header = next(line for line in lines if line.startswith("role"))
-        column = header.index("backend")
-        rows = [line for line in lines if line.startswith(("json ", "hash "))]
-        assert {line[column:].split()[0] for line in rows} == {"orjson", "sha256"}
+        assert "json: orjson 3.11 (measured)" in lines
+        assert "hash: sha256 3.11 (measured)" in lines
+        rows = [line for line in lines if line.startswith(("  dumps", "  loads", "  digest"))]
+        assert len(rows) == 9
+        assert {re.search(r"\*(\w+)", line)[1] for line in rows} == {"orjson", "sha256"}
+        assert len({re.search(r"(?<=[B ] )\*?[a-z]", line).start() for line in rows}) == 1
         assert "digest of b'' differs" in text
         assert "9 of 24 cells measured" in text
+        assert "What is not installed is not compared." in text
+
+    def test_every_number_has_its_n_and_spread(self, machine):
+        engine = machine.engine()
+        engine.prepare(["json"])
+        report = engine.report()
+        assert {numbers.n for row in report.choices for numbers in row.candidates.values()} == {9}
+        rows = [line for line in str(report).splitlines() if line.startswith(("  dumps", "  loads"))]
+        for line in (*rows, *engine.explain("json").splitlines()[1:7]):
+            assert len(re.findall(r"[0-9.]+ [nu]s \([0-9.]+ %, n 9\)", line)) == 2, line
+        assert all(entry["n"] == 9 for row in report.to_dict()["choices"] for entry in row["candidates"].values())
+
+    def test_long_lines_are_wrapped(self, machine):
+        machine.installed = {"numpy": "2.0"}
+        machine.states["scoring", "numpy"] = ("broken", "OSError: " + "no such file " * 30)
+        engine = machine.engine()
+        engine.prepare()
+        lines = str(engine.report(calls_per_second=3)).splitlines()
+        assert max(map(len, lines)) <= 100
 
     def test_html_is_escaped_and_without_script(self, machine):
         machine.states["hash", "blake3"] = ("wrong", "<script>alert('x')</script> & \"more\"")
@@ -180,7 +202,7 @@ class TestShown:
                 assert not any(name.startswith("on") for name, _ in attrs)
 
         Collect().feed(page)
-        assert set(tags) <= {"div", "p", "b", "table", "tr", "th", "td", "ul", "li"}
+        assert set(tags) <= {"div", "p", "b", "table", "tr", "th", "td", "span", "ul", "li"}
         assert "&lt;script&gt;" in page
 
     def test_explain_says_who_why_and_by_how_much(self, machine):
