@@ -1,4 +1,6 @@
-"""Every error that postopt raises on purpose::
+"""Every error that postopt raises on purpose.
+
+The tree::
 
     PostoptError
     +-- BriefError (ValueError)               a brief holds a value that is not allowed

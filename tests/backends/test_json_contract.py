@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from postopt.backends.parsing import MAX_LOADS_DEPTH
+from postopt.backends.parsing import MAX_LOADS_DEPTH, _parse_deep, as_bytes, has_lone_surrogate
 from postopt.backends.strict import MAX_DUMPS_DEPTH
 
 NOON = datetime(2024, 2, 29, 12, 30, 1, 5)  # noqa: DTZ001  # a naive one is a case of its own
@@ -385,7 +385,6 @@ class TestFromADeepCallStack:
     @pytest.mark.parametrize("data", NOT_DECODED, ids=_name)
     def test_refuses_the_same(self, data):
         """The standard library's way for deep documents reads the same grammar."""
-        from postopt.backends.parsing import _parse_deep, as_bytes, has_lone_surrogate
 
         def parse():
             text = as_bytes(data).decode()
@@ -398,6 +397,4 @@ class TestFromADeepCallStack:
 
     @pytest.mark.parametrize(("data", "expected"), DECODED, ids=_name)
     def test_decodes_the_same(self, data, expected):
-        from postopt.backends.parsing import _parse_deep, as_bytes
-
         assert repr(_parse_deep(as_bytes(data).decode())) == repr(expected)

@@ -166,9 +166,7 @@ class TestCancellation:
         await bus.drain()
         assert handler.done == [0, 1, 2]
 
-    async def test_a_cancelled_delivery_goes_on_at_the_next_event(
-        self, delivering, counters, event, numbered, held, settle
-    ):
+    async def test_a_cancelled_delivery_goes_on_at_the_next(self, delivering, counters, event, numbered, held, settle):
         handler = held()
         bus = EventBus()
         subscription = bus.subscribe(numbered, handler)

@@ -1,4 +1,6 @@
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -49,6 +51,27 @@ async def test_a_hanging_call_waits_for_release(prompt):
     plan.release()
     assert (await call).text == TEXT
     assert (await plan.generate(prompt())).text == TEXT
+
+
+def test_release_may_come_from_another_thread_after_other_loops_have_ended(prompt):
+    plan, begun = FaultPlan(inner(), ["hang", "hang"]), threading.Event()
+
+    async def begin():
+        call = asyncio.ensure_future(plan.generate(prompt()))
+        await asyncio.sleep(0)
+        return call
+
+    async def wait():
+        call = await begin()
+        begun.set()
+        return (await call).text
+
+    asyncio.run(begin())  # its end cancels the call
+    with ThreadPoolExecutor(1) as pool:
+        text = pool.submit(asyncio.run, wait())
+        assert begun.wait(10)
+        plan.release()
+        assert text.result(10) == TEXT
 
 
 async def test_a_hanging_call_can_be_cancelled(prompt):

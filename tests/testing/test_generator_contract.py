@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import unittest
 from dataclasses import replace
 
 import pytest
@@ -162,6 +163,27 @@ def test_the_generator_is_closed_also_after_a_broken_law():
         contract(Closing).test_keeps_facts_or_rejects()
     contract(Closing).test_name_is_a_text()
     assert closed == [True, True]
+
+
+def test_works_inside_a_running_loop():
+    async def notebook_cell():
+        contract(Mine).test_answers_with_text()
+        with pytest.raises(AssertionError, match="broken law"):
+            contract(Empty).test_answers_with_text()
+
+    asyncio.run(notebook_cell())
+
+
+def test_works_under_unittest():
+    class Case(GeneratorContract, unittest.TestCase):
+        def make(self):
+            return Careless()
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert result.testsRun == len(laws())
+    assert [case.id().rpartition(".")[2] for case, _ in result.failures] == ["test_keeps_facts_or_rejects"]
+    assert result.errors == []
 
 
 def test_make_is_needed():

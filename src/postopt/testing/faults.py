@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from random import Random
 from typing import Literal, Self, TypeAlias, get_args
@@ -42,7 +43,8 @@ class FaultPlan:
         self._generator = generator
         self._schedule = tuple(schedule)
         self._seed = seed
-        self._released = asyncio.Event()
+        self._hanging: list[Future[None]] = []
+        self._released = False
         for fault in self._schedule:
             if fault not in get_args(Fault):
                 raise ValueError(f"fault is {fault!r}; allowed: {', '.join(get_args(Fault))}")
@@ -61,8 +63,11 @@ class FaultPlan:
         return cls(generator, schedule, seed=seed)  # type: ignore[arg-type]  # checked by the constructor
 
     def release(self) -> None:
-        """Let the calls that hang go on, and later ones not hang at all."""
-        self._released.set()
+        """Let the calls that hang go on, and later ones not hang at all; any thread may call this."""
+        self._released = True
+        for call in self._hanging:
+            if not call.done():  # a call that was cancelled is
+                call.set_result(None)
 
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer, or fail as planned for this call."""
@@ -74,7 +79,7 @@ class FaultPlan:
             error.retryable = True
             raise error
         if fault == "hang":
-            await self._released.wait()
+            await self._hang()
         completion = await self._generator.generate(prompt)
         if fault == "empty":
             return replace(completion, text="")
@@ -83,6 +88,13 @@ class FaultPlan:
         if fault == "wrong_facts":
             return replace(completion, text=_with_wrong_facts(completion.text, prompt))
         return completion
+
+    async def _hang(self) -> None:
+        released: Future[None] = Future()
+        # Before the look at the flag: another thread may release in between.
+        self._hanging.append(released)
+        if not self._released:
+            await asyncio.wrap_future(released)
 
     def _garbage(self, call: int) -> str:
         # Everything that can be encoded: controls, right-to-left marks, private use, beyond the basic plane.

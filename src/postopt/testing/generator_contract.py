@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from postopt.errors import PostRejectedError
 from postopt.generation.base import Generator
@@ -14,16 +15,19 @@ T = TypeVar("T")
 
 
 class GeneratorContract:
-    """The laws of `postopt.generation.Generator`; subclass it and say how to make yours::
+    """The laws of `postopt.generation.Generator`, as tests.
+
+    Subclass it and say how to make yours::
 
         class TestMine(GeneratorContract):
             def make(self):
                 return MyGenerator(...)
 
-    Works under pytest and any other runner that calls methods named `test_...`; a broken law is an AssertionError
-    that names it. `make` is called once a test, inside a running event loop; what it returns has to answer up to
-    `calls` prompts, and is closed with `aclose()` if it has that. The laws speak of answers: a generator that
-    rejects the brief with PostRejectedError keeps them all, so give it in `brief` one that it can answer.
+    Works under pytest, under unittest with `unittest.TestCase` as second base, and inside a running loop (a notebook);
+    a broken law is an AssertionError that names it. `make` is called once a test, inside a running event loop; what it
+    returns has to answer up to `calls` prompts, and is closed with `aclose()` if it has that. The laws speak of
+    answers: a generator that rejects the brief with PostRejectedError keeps them all, so give it in `brief` one that
+    it can answer.
     """
 
     calls = 4
@@ -130,7 +134,17 @@ class GeneratorContract:
                 if aclose is not None:
                     await aclose()
 
-        asyncio.run(check())
+        _run(check())
+
+
+def _run(check: Coroutine[Any, Any, None]) -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(check)
+    else:  # a notebook, whose loop cannot run another one
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(asyncio.run, check).result()
 
 
 async def _answer(generator: Generator, prompt: Prompt) -> Completion | None:
