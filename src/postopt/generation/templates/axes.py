@@ -156,9 +156,9 @@ def _hashtags(keywords: Iterable[str]) -> list[str]:
 
 
 def _hashtag(keyword: str) -> str:
-    """Return a keyword as a hashtag, or "" where none can be made: "master's in law" -> "#MastersInLaw", "iPhone" -> "#iPhone".
+    """Return a keyword as a hashtag: "master's in law" -> "#MastersInLaw", "iPhone" -> "#iPhone".
 
-    None can be made of what its signs are part of: "C++" is not "#C".
+    Return "" where none can be made: of digits alone, or of signs that count ("C++" is not "#C").
     """
     keyword = keyword.strip().lstrip("#")
     if not {"+", "#"}.isdisjoint(keyword):
