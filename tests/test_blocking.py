@@ -9,6 +9,7 @@ import threading
 import traceback
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from postopt import blocking
@@ -131,6 +132,21 @@ class TestRun:
         with pytest.raises(KeyboardInterrupt):
             blocking.run(work)
         assert ended.wait(10)
+
+    def test_work_that_is_stopped_before_it_begins_never_runs(self):
+        ran = []
+        work = blocking._Work(anyio.to_thread.run_sync, (lambda: ran.append(True),))
+        blocking.run(work.stop)
+        assert blocking.run(work.run) is None
+        assert ran == []
+
+    def test_a_loop_that_cannot_start_is_the_callers_error(self, monkeypatch):
+        def fail(function):
+            raise OSError(24, "too many open files")
+
+        monkeypatch.setattr(anyio, "run", fail)
+        with pytest.raises(OSError, match="too many open files"):
+            blocking._Portal()
 
 
 class TestIterate:
