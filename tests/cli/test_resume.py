@@ -3,9 +3,6 @@
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -229,43 +226,3 @@ class TestWholeLines:
         path.write_bytes(b"\0" * (1 << 25))
         with LineFile.open(path, resume=True) as file, pytest.raises(UsageError, match="was not written by this"):
             file.tail(lambda line: line)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("signals")
-    lines = (f'{{"topic": "Bread number {i}", "facts": {{"price": "€{i}"}}}}\n' for i in range(800))
-    (folder / "briefs.jsonl").write_text("".join(lines), "utf-8")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(folder):
-    """What an uninterrupted run leaves."""
-    assert main(arguments(folder, "-n", "1", "--force")) == 0
-    return (folder / "posts.jsonl").read_bytes()
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
-class TestSignals:
-    @pytest.mark.parametrize(
-        ("number", "status"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=str
-    )
-    def test_an_interrupted_run_leaves_whole_lines_and_can_be_continued(self, folder, whole, number, status):
-        out = folder / "posts.jsonl"
-        out.unlink()
-        command = [sys.executable, "-m", "postopt", *arguments(folder, "-n", "1", "--force")]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            while process.poll() is None and not (out.exists() and out.stat().st_size > len(whole) // 10):
-                pass
-            process.send_signal(number)
-            said = process.communicate()[1]
-        left = out.read_bytes()
-        assert process.returncode == status
-        assert 0 < len(left) < len(whole)
-        assert "Traceback" not in said
-        if number != signal.SIGKILL:
-            assert left.endswith(b"\n")
-            assert "--resume continues" in said
-        assert main(arguments(folder, "-n", "1", "--resume")) == 0
-        assert out.read_bytes() == whole
