@@ -1,0 +1,52 @@
+"""The root of the command line, which joins the commands."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from postopt.cli import doctor, wisdom, write
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that `argv` names (default: the process's arguments) and return its exit status.
+
+    Raises:
+        SystemExit: with 2 for arguments that cannot be used, with 0 after --help and --version.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        status: int = args.func(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # Whoever read us has read enough. The interpreter flushes once more at exit: into nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + 13  # SIGPIPE, which not every platform has, as a shell reports it
+    return status
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: that takes longer than all other options together."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        try:
+            version = importlib.metadata.version("postopt")
+        except importlib.metadata.PackageNotFoundError:
+            version = "(not installed)"
+        print(f"postopt {version}")
+        parser.exit()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="postopt", description="Write marketing posts, and see what does the work.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for command in (write, doctor, wisdom):
+        command.add_parser(subparsers)
+    return parser
