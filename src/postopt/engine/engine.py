@@ -109,7 +109,8 @@ class OptimizedEngine:
         self._wisdom = os.environ.get("POSTOPT_WISDOM") or DEFAULT if wisdom == DEFAULT else wisdom
         self._pins = {**environment_pins(os.environ), **pins(overrides, "the argument overrides")}
         self._payloads = None if payloads is None else tuple(payloads)
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # held while something is found out
+        self._switch = threading.RLock()  # held while handles change their class, so never for long
         self._pid = os.getpid()
         self._resolver: Resolver | None = None
         self._device: DevicePlan | None = None
@@ -226,7 +227,7 @@ class OptimizedEngine:
                 given = {"compression.speed": rest.speed, "compression.size": rest.size, **given}
             roles: set[str] = {SLOTS[slot][0] for slot in chosen}
             handles = {role: resolver.handle(role, given) for role in roles}
-            self._enter(handles)
+        self._enter(handles)
         frame = Frame(self, handles, FRAME.get())
         token = FRAME.set(frame)
         try:
@@ -327,9 +328,10 @@ class OptimizedEngine:
         for role in (role for role in roles if role not in unfilled):
             handle = resolver.handle(role)
             if all(choice.settled for slot, choice in resolver.choices.items() if SLOTS[slot][0] == role):
-                self._resolved[role] = handle
-                if not self._uses[role]:
-                    settle(self._public(role), handle)
+                with self._switch:
+                    self._resolved[role] = handle
+                    if not self._uses[role]:
+                        settle(self._public(role), handle)
             else:
                 self._provisional[role] = handle
 
@@ -344,12 +346,13 @@ class OptimizedEngine:
         return self._resolver
 
     def _enter(self, roles: Iterable[str]) -> None:
-        for role in roles:
-            self._uses[role] += 1
-            unsettle(self._public(role))
+        with self._switch:
+            for role in roles:
+                self._uses[role] += 1
+                unsettle(self._public(role))
 
     def _leave(self, roles: Iterable[str]) -> None:
-        with self._lock:
+        with self._switch:
             for role in roles:
                 self._uses[role] -= 1
                 if role in self._resolved and not self._uses[role]:
@@ -385,9 +388,9 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    """Give each engine a new lock: the thread that may hold the old one does not exist in the child."""
+    """Give each engine new locks: the threads that may hold the old ones do not exist in the child."""
     for engine in list(_ENGINES):
-        engine._lock = threading.RLock()  # noqa: SLF001
+        engine._lock, engine._switch = threading.RLock(), threading.RLock()  # noqa: SLF001
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -12,11 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, Any, cast
 
 # Every so often a look whether the process still lives: the pipe alone does not tell, because a process that a
 # library has left behind may hold its end open.
 _LOOK_SECONDS = 0.05
+
+_START_SECONDS = 1.0  # what an interrupted start is waited for; a process that comes later ends by itself
 
 # Not the library's fault: the system was short of memory, or somebody ended the process.
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM", "SIGHUP", "SIGINT")
@@ -38,30 +40,25 @@ class WorkerProcess:
             raise OSError("this program is a frozen executable: there is no interpreter to start")
         if not sys.executable:
             raise OSError("sys.executable is empty: there is no interpreter to start")
-        self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and code
-            [sys.executable, "-I", "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(os.environ),
-            start_new_session=True,
-        )
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        # A thread, because a process that never reads would block whoever writes to it.
-        self._thread = threading.Thread(
-            target=_converse,
-            args=(self._process.stdin, self._process.stdout, data, self._lines),
-            name="postopt-probe",
-            daemon=True,
-        )
+        self._process: subprocess.Popen[bytes]
+        self._failure: Exception | None = None
+        # A bare lock: a Ctrl-C inside `Event.wait` can leave the lock within it held for ever.
+        self._starting = threading.Lock()
+        self._starting.acquire()
+        self._thread = threading.Thread(target=self._converse, args=(code, data), name="postopt-probe", daemon=True)
         try:
             self._thread.start()
-        except BaseException as error:
-            with self._process:  # nobody else knows of it yet: ends it and closes its pipes
-                self._kill()
-            if isinstance(error, RuntimeError):
-                raise OSError(f"no thread can be started: {error}") from error
+            self._starting.acquire()
+        except RuntimeError as error:
+            raise OSError(f"no thread can be started: {error}") from error
+        except BaseException:  # a Ctrl-C: in a moment the process is there, and has to go
+            self._starting.acquire(timeout=_START_SECONDS)
+            if hasattr(self, "_process"):
+                self.close()
             raise
+        if self._failure:
+            raise self._failure
 
     def next_message(self, seconds: float) -> Mapping[str, Any] | None:
         """Return what the process reports next, or None if it has ended.
@@ -99,6 +96,35 @@ class WorkerProcess:
         self._thread.join(_LOOK_SECONDS)
         return _ending(status)
 
+    def _converse(self, code: str, data: bytes) -> None:
+        """Start the process, write, read, and wait for it, in a thread of its own.
+
+        A process that never reads would block whoever writes to it; and a Ctrl-C while `Popen` forks, which only the
+        main thread ever sees, would leave a process that nobody knows of.
+        """
+        try:
+            process = self._process = subprocess.Popen(  # noqa: S603  # our own interpreter and code
+                [sys.executable, "-I", "-c", code],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=dict(os.environ),
+                start_new_session=True,
+            )
+        except Exception as error:  # noqa: BLE001  # raised again by whoever waits for the start
+            self._failure = error
+            return
+        finally:
+            self._starting.release()
+        stdin, stdout = cast("IO[bytes]", process.stdin), cast("IO[bytes]", process.stdout)
+        with contextlib.suppress(OSError), stdin:  # it may be dead already
+            stdin.write(data)
+        with stdout:
+            for line in stdout:
+                self._lines.put(line)
+        self._lines.put(None)
+        process.wait()
+
     def _kill(self) -> None:
         # The group outlives its leader as long as a member lives, so its number is not another's yet.
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -107,15 +133,6 @@ class WorkerProcess:
             else:
                 self._process.kill()
         self._process.wait()
-
-
-def _converse(stdin: IO[bytes], stdout: IO[bytes], data: bytes, lines: queue.SimpleQueue[bytes | None]) -> None:
-    with contextlib.suppress(OSError), stdin:  # it may be dead already
-        stdin.write(data)
-    with stdout:
-        for line in stdout:
-            lines.put(line)
-    lines.put(None)
 
 
 def _ending(status: int | None) -> tuple[str, bool]:

@@ -290,6 +290,23 @@ class TestEventLoop:
             thread.join()
         assert (engine.json.name, engine.fingerprint.name) == ("orjson", "xxh3")
 
+    def test_a_block_ends_without_waiting_for_a_thread_that_measures(self, machine):
+        engine = machine.engine()
+        held, release = threading.Event(), threading.Event()
+
+        def hold():
+            with engine._lock:
+                held.set()
+                release.wait(30)
+
+        thread = threading.Thread(target=hold)
+        with engine.use(json="stdlib"):
+            thread.start()
+            held.wait(30)
+        assert not release.is_set()
+        release.set()
+        thread.join()
+
     def test_the_device_is_not_asked_there(self, machine):
         engine = machine.engine()
 
