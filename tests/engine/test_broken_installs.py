@@ -41,7 +41,8 @@ EXAMINED = {
         "broken",
         "cannot be imported: E",
     ),
-    "closed files": ("import os; os.closerange(0, 64)", "broken", "ended the process with status"),
+    # Whether the end of the reports or of the process is seen first is up to the scheduler.
+    "closed files": ("import os; os.closerange(0, 64)", "broken", ""),
 }
 
 
