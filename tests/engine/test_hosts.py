@@ -28,7 +28,9 @@ def host(code, *options, path=sys.path, cwd=None, file=None, **environment):
     """Run `code` in a new Python and return what it prints."""
     start = f"import sys; sys.path[:] = {path!r}\n"
     command = [sys.executable, *options, *(["-c", start + code] if file is None else [str(file)])]
-    variables = {**os.environ, "POSTOPT_WISDOM": "off", **environment}
+    # Nobody measures coverage there: of code in an archive it cannot be reported.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    variables = {**inherited, "POSTOPT_WISDOM": "off", **environment}
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=variables, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

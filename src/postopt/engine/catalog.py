@@ -7,10 +7,11 @@ subprocess first, and in this process only once the candidate is chosen.
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from postopt.engine.records import SIZES, Cell, Role
 
@@ -136,6 +137,12 @@ CELLS: tuple[Cell, ...] = (
 def contenders(cell: Cell, candidates: Iterable[Candidate] = CATALOG) -> tuple[Candidate, ...]:
     """Return the candidates that compete in `cell`, in the order that breaks ties."""
     return tuple(c for c in candidates if c.role == cell.role and (not c.goals or cell.goal in c.goals))
+
+
+def load(target: str) -> Any:
+    """Import and return what "module:ATTRIBUTE" names."""
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 class ThirdParty(NamedTuple):

@@ -32,9 +32,6 @@ A judgement, not a measurement: what one cached post passes through (it is encod
 later), with encoding first because the standard library is slowest there.
 """
 
-NEAR = 1.05
-"""Outputs this close to the smallest compress as well, and time decides among them; as `race.smallest` has it."""
-
 Bursts = Mapping[Cell, Mapping[str, Timing]]
 
 
@@ -112,8 +109,7 @@ def choose(slot: str, candidates: Sequence[Candidate], bursts: Bursts) -> Choice
 def _near(racing: Sequence[str], rows: Mapping[Cell, Mapping[str, float]]) -> list[str]:
     """Return those of `racing` whose outputs are, by their geometric mean, within 5 % of the smallest."""
     means = {name: math.exp(sum(math.log(row[name]) for row in rows.values()) / len(rows)) for name in racing}
-    limit = min(means.values(), default=0.0) * NEAR
-    return [name for name, size in means.items() if size <= limit]
+    return race.smallest(means)
 
 
 def _estimates(slot: str, candidates: Sequence[Candidate]) -> dict[Cell, dict[str, float]]:

@@ -120,16 +120,11 @@ _BANKS = {
 }  # fmt: skip
 
 
-def synthetic(size: int, count: int | None = None) -> list[Any]:
-    """Return objects that each encode to about `size` bytes of JSON, the same on every call.
-
-    Args:
-        size: one of `SIZES`, in bytes.
-        count: how many, or None for as many as one burst should measure.
-    """
+def synthetic(size: int) -> list[Any]:
+    """Return objects that each encode to about `size` bytes of JSON, one of `SIZES`; the same on every call."""
     rng = random.Random(size)  # noqa: S311  # repeatable on purpose
     languages = ("en", "es")
-    return [_payload(rng, size, languages[i % 2]) for i in range(count or _COUNTS[size])]
+    return [_payload(rng, size, languages[i % 2]) for i in range(_COUNTS[size])]
 
 
 class Payloads(NamedTuple):

@@ -142,7 +142,7 @@ def winner(cell: Cell, timings: Mapping[str, Timing], order: Sequence[str]) -> s
     return pick({name: timings[name] for name in near}, near)
 
 
-def smallest(sizes: Mapping[str, int]) -> list[str]:
+def smallest(sizes: Mapping[str, float]) -> list[str]:
     """Return the names whose output, in bytes, is within 5 % of the smallest."""
     limit = min(sizes.values(), default=0) * (1 + _EQUAL)
     return [name for name, size in sizes.items() if size <= limit]

@@ -5,14 +5,13 @@ Loaded when the first role is used, never by `import postopt`. Not thread-safe: 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from postopt._optional import install_name
 from postopt.backends.json import canonical
-from postopt.engine.catalog import CELLS, ROLES, Candidate
+from postopt.engine.catalog import CELLS, ROLES, Candidate, load
 from postopt.engine.choice import Choice, choose
 from postopt.engine.findings import Findings
 from postopt.engine.handles import (
@@ -30,12 +29,6 @@ from postopt.engine.overrides import Pin
 from postopt.engine.permission import Permission
 from postopt.engine.slots import SLOTS, candidates_of, cells_of
 from postopt.errors import BackendUnavailableError, WisdomError
-
-
-def load(target: str) -> Any:
-    """Import and return what "module:ATTRIBUTE" names."""
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 class Resolver:

@@ -8,7 +8,6 @@ watcher knows whose fault it is if nothing follows.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import json
 import math
 import os
@@ -22,6 +21,7 @@ from typing import Any, NoReturn, TypeAlias
 
 from postopt.backends import golden
 from postopt.engine import payloads, race
+from postopt.engine.catalog import load
 from postopt.engine.race import MEASURE, PATIENT, Rules
 from postopt.engine.records import Cell, Role, Timing
 from postopt.engine.workload import Work, work
@@ -88,7 +88,7 @@ class Examiner:
         role, name = task["key"]
         start = time.process_time()
         try:
-            loaded = [(goals, _load(target)) for goals, target in task["targets"]]
+            loaded = [(goals, load(target)) for goals, target in task["targets"]]
         except BaseException as error:  # noqa: BLE001  # SystemExit too: nothing a library raises ends the examination
             return {"state": "broken", "reason": f"cannot be imported: {_told(error)}", "import_seconds": 0.0}
         seconds = time.process_time() - start
@@ -181,11 +181,6 @@ def measure(cell: Cell, works: Mapping[str, Work], rules: Rules, rng: random.Ran
 def _scaled(timing: Timing, factor: float) -> Timing:
     wall, cpu = (tuple(seconds * factor for seconds in series) for series in (timing.wall, timing.cpu))
     return replace(timing, wall=wall, cpu=cpu)
-
-
-def _load(target: str) -> Any:
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def _told(error: BaseException) -> str:
