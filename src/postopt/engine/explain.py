@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from postopt.engine.advice import saving
 from postopt.engine.diagnosis import measured
+from postopt.engine.report import NUMBERS
 from postopt.engine.slots import SLOTS, candidates_of, cells_of
 from postopt.engine.units import duration, payload, task
 
@@ -34,7 +35,8 @@ def explain(resolver: Resolver, slot: str) -> str:
     lines = [f"{slot}: {_who(choice)} ({_SOURCES.get(choice.source, f'chosen by {choice.source}')})"]
     if choice.note:
         lines.append(f"  {choice.note}")
-    lines += [_cell(resolver, choice, cell) for cell in cells_of(slot)]
+    cells = [_cell(resolver, choice, cell) for cell in cells_of(slot)]
+    lines += [*cells, f"  {NUMBERS[0].lower()}{NUMBERS[1:]}"] if cells else []
     lines += _bill(resolver, choice)
     for candidate in candidates_of(slot, resolver.findings.candidates):
         verdict = resolver.findings.verdicts[candidate.key]

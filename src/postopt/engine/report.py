@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from postopt.engine.score import Score
 
 WIDTH = 100
-LEGEND = "Median of n bursts, in brackets their spread between the quartiles; * marks the choice."
+NUMBERS = "Median of n bursts, in brackets their spread between the quartiles"
+LEGEND = f"{NUMBERS}; * marks the choice."
 
 
 @dataclass(frozen=True, slots=True)
