@@ -28,6 +28,6 @@ def percent(share: float) -> str:
 def duration(seconds: float) -> str:
     """Return a duration with three digits and its unit: "1.23 us"."""
     for unit, factor in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= factor:
+        if seconds >= 0.9995 * factor:  # what three digits would write as 1000 of the next smaller unit
             return f"{seconds / factor:.3g} {unit}"
     return f"{seconds / 1e-9:.3g} ns"

@@ -221,7 +221,16 @@ class TestShown:
             engine.explain("jsn")
 
     @pytest.mark.parametrize(
-        ("seconds", "text"), [(2.5, "2.5 s"), (0.0123, "12.3 ms"), (4.4e-5, "44 us"), (7.1e-8, "71 ns"), (0, "0 ns")]
+        ("seconds", "text"),
+        [
+            (2.5, "2.5 s"),
+            (0.0123, "12.3 ms"),
+            (4.4e-5, "44 us"),
+            (7.1e-8, "71 ns"),
+            (9.996e-4, "1 ms"),
+            (9.99e-4, "999 us"),
+            (0, "0 ns"),
+        ],
     )
     def test_durations(self, seconds, text):
         assert duration(seconds) == text
