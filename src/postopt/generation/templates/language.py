@@ -65,8 +65,8 @@ class PostLanguage:
             for part, text in verbatim.items()
             for word in constraints.forbidden_in(text)
         ]
-        if conflicts or constraints.conflicts():
-            raise PostRejectedError((*conflicts, *constraints.conflicts()))
+        if reasons := (*conflicts, *constraints.conflicts()):
+            raise PostRejectedError(reasons)
         axes = axes_of(bank, brief, address, allowed=lambda text: not constraints.forbidden_in(text))
         chosen = forms.choose(axes, brief.max_length)
         if not chosen:
