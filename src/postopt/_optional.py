@@ -23,6 +23,8 @@ _INSTALL = {
     "numba": "postopt[numba]",
     "onnxruntime": "onnxruntime",
     "orjson": "postopt[fast]",
+    "redis": "postopt[redis]",
+    "sqlalchemy": "postopt[sql]",
     "torch": "postopt[gpu]",
     "uvloop": "uvloop",
     "xxhash": "xxhash",

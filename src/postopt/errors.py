@@ -9,6 +9,9 @@ The tree::
     |   +-- BackendUnavailableError           an explicit choice cannot be honoured
     |   +-- CorruptDataError (ValueError)     bytes that cannot be decompressed or decoded
     |   +-- WisdomError                       a measurement or lock file that cannot be used
+    +-- CacheError
+    |   +-- CacheValueError (ValueError)      a key, value or setting that no cache can take
+    |   +-- StoreError                        a level of the cache cannot be reached, or fails
     +-- GenerationError                       no text came out
     |   +-- PostRejectedError                 a text came out but breaks the brief
     +-- EventBusClosedError                   published to a bus that is closed
@@ -71,6 +74,20 @@ class CorruptDataError(BackendError, ValueError):
 
 class WisdomError(BackendError):
     """A measurement or lock file is unusable where the caller asked for it by name."""
+
+
+class CacheError(PostoptError):
+    """A cache cannot do what was asked."""
+
+
+class CacheValueError(CacheError, ValueError):
+    """A key, a value, a time or a limit that no cache can take: the call changed nothing."""
+
+
+class StoreError(CacheError):
+    """A level of the cache cannot be reached, or fails; what it holds is unknown, so nothing of it is served."""
+
+    retryable = True
 
 
 class GenerationError(PostoptError):

@@ -33,8 +33,13 @@ _EXACT = _SCALARS | {int, dict, list, tuple}
 compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
-def is_plain(root: object) -> bool:  # noqa: C901, PLR0912  # one loop: a call for each member would double its cost
-    """Say whether `root` holds nothing but exact JSON types, text keys, 64-bit integers and at most 254 levels."""
+def is_plain(  # noqa: C901, PLR0912  # one loop: a call for each member would double its cost
+    root: object, *, tuples: bool = True
+) -> bool:
+    """Say whether `root` holds nothing but exact JSON types, text keys, 64-bit integers and at most 254 levels.
+
+    Tuples pass as arrays unless `tuples` is false, which is for whoever needs the same types back.
+    """
     pending: list[tuple[Iterable[Any], int]] = [((root,), 0)]
     pop, push = pending.pop, pending.append
     # Last in, first out: a cycle then runs into the limit at once instead of filling the memory.
@@ -58,7 +63,7 @@ def is_plain(root: object) -> bool:  # noqa: C901, PLR0912  # one loop: a call f
                 if depth == MAX_DUMPS_DEPTH:
                     return False
                 push((value, depth + 1))
-            elif kind is tuple:
+            elif kind is tuple and tuples:
                 push((value, depth))
             else:
                 return False

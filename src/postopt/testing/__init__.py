@@ -5,5 +5,14 @@ from postopt.testing.faults import Fault, FaultPlan
 from postopt.testing.generator import ScriptedGenerator
 from postopt.testing.generator_contract import GeneratorContract
 from postopt.testing.network import no_network
+from postopt.testing.store_contract import StoreContract
 
-__all__ = ["Fault", "FaultPlan", "GeneratorContract", "ScriptedClock", "ScriptedGenerator", "no_network"]
+__all__ = [
+    "Fault",
+    "FaultPlan",
+    "GeneratorContract",
+    "ScriptedClock",
+    "ScriptedGenerator",
+    "StoreContract",
+    "no_network",
+]

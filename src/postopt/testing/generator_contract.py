@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
 
 from postopt.errors import PostRejectedError
 from postopt.generation.base import Generator
+from postopt.testing.laws import require, run_here
 from postopt.types import Brief, Completion, Prompt
-
-T = TypeVar("T")
 
 
 class GeneratorContract:
@@ -53,7 +50,7 @@ class GeneratorContract:
 
         async def law(generator: Generator) -> None:
             name: object = generator.name
-            _require(isinstance(name, str) and name != "", "name is a text that is not empty")
+            require(isinstance(name, str) and name != "", "name is a text that is not empty")
 
         self._check(law)
 
@@ -72,8 +69,8 @@ class GeneratorContract:
             completion = await _answer(generator, self.prompt())
             if completion is not None:
                 trace = completion.trace
-                _require(bool(completion.generator and trace.tier and trace.model), "a completion says who answered")
-                _require(trace.attempts >= 1 and trace.cost_usd >= 0, "attempts count from 1 and cost from 0")
+                require(bool(completion.generator and trace.tier and trace.model), "a completion says who answered")
+                require(trace.attempts >= 1 and trace.cost_usd >= 0, "attempts count from 1 and cost from 0")
 
         self._check(law)
 
@@ -85,7 +82,7 @@ class GeneratorContract:
             completion = await _answer(generator, prompt)
             if completion is not None:
                 lost = [name for name, value in prompt.brief.facts.items() if value not in completion.text]
-                _require(not lost, f"facts appear unchanged: {', '.join(lost)}")
+                require(not lost, f"facts appear unchanged: {', '.join(lost)}")
 
         self._check(law)
 
@@ -96,7 +93,7 @@ class GeneratorContract:
             prompt = self.prompt()
             before = repr(prompt)
             await _answer(generator, prompt)
-            _require(repr(prompt) == before, "the prompt is left as it was")
+            require(repr(prompt) == before, "the prompt is left as it was")
 
         self._check(law)
 
@@ -116,7 +113,7 @@ class GeneratorContract:
             await asyncio.sleep(0)  # let it begin
             if call.cancel():  # False: it has answered already, without ever waiting
                 await asyncio.wait({call})
-                _require(call.cancelled(), "a cancelled call ends as cancelled")
+                require(call.cancelled(), "a cancelled call ends as cancelled")
             await _answer(generator, self.prompt(1))
 
         self._check(law)
@@ -134,17 +131,7 @@ class GeneratorContract:
                 if aclose is not None:
                     await aclose()
 
-        _run(check())
-
-
-def _run(check: Coroutine[Any, Any, None]) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(check)
-    else:  # a notebook, whose loop cannot run another one
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(asyncio.run, check).result()
+        run_here(check())
 
 
 async def _answer(generator: Generator, prompt: Prompt) -> Completion | None:
@@ -154,12 +141,7 @@ async def _answer(generator: Generator, prompt: Prompt) -> Completion | None:
     except PostRejectedError:
         return None
     answer: object = completion
-    _require(isinstance(answer, Completion), "an answer is a Completion")
+    require(isinstance(answer, Completion), "an answer is a Completion")
     text: object = completion.text
-    _require(isinstance(text, str) and text != "", "the text of a completion is not empty")
+    require(isinstance(text, str) and text != "", "the text of a completion is not empty")
     return completion
-
-
-def _require(kept: bool, law: str) -> None:  # noqa: FBT001 - a condition
-    if not kept:
-        raise AssertionError(f"broken law: {law}")
