@@ -241,8 +241,7 @@ class MemoryStore:
     def stats(self) -> MemoryStats:
         """Return what the store holds, and what has happened so far."""
         hits, misses = self._entries.hits, self._entries.misses
-        shadow = getattr(self.policy, "shadow", None)
-        sampled = shadow.requests if shadow is not None else 0
+        shadow = self.policy.shadow if isinstance(self.policy, Density) else None
         return MemoryStats(
             entries=len(self._entries),
             bytes=self._entries.bytes,
@@ -255,9 +254,9 @@ class MemoryStore:
             refused=self._refused,
             ended=self._ended,
             cost_wasted=self._wasted,
-            lru_hit_ratio=shadow.lru_hits / sampled if sampled else None,
-            sampled=sampled,
-            sampled_hit_ratio=shadow.hits / sampled if sampled else None,
+            lru_hit_ratio=shadow.lru_hits / shadow.requests if shadow and shadow.requests else None,
+            sampled=shadow.requests if shadow else 0,
+            sampled_hit_ratio=shadow.hits / shadow.requests if shadow and shadow.requests else None,
         )
 
     def __len__(self) -> int:

@@ -1,0 +1,1 @@
+"""Traces of requests, replayed against policies and against who knows the future."""
