@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from postopt.engine import wisdom
+from postopt._files import write_whole
 
 MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml"}
 CALLS = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exec", "builtins.compile"}
@@ -15,7 +15,7 @@ CALLS = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exe
 # that somebody installed.
 IMPORT_BY_NAME = {"__init__.py", "engine/catalog.py"}
 # Functions that write a file: `write_whole` goes through a temporary one, the worker's is a pipe.
-WRITERS = {"engine/wisdom.py:write_whole", "engine/worker.py:main"}
+WRITERS = {"_files.py:write_whole", "engine/worker.py:main"}
 
 
 def test_nothing_runs_that_came_as_data(package):
@@ -62,20 +62,20 @@ def writes(method, call):
 class TestAFileIsWrittenWhole:
     def test_its_mode_is_private(self, tmp_path):
         path = tmp_path / "new" / "file.json"
-        wisdom.write_whole(path, b"whole")
+        write_whole(path, b"whole")
         assert path.read_bytes() == b"whole"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self, tmp_path, monkeypatch):
         path = tmp_path / "file.json"
-        wisdom.write_whole(path, b"old")
+        write_whole(path, b"old")
 
         def fail(*_):
             raise OSError(28, "no space left")
 
         monkeypatch.setattr("pathlib.Path.replace", fail)
         with pytest.raises(OSError, match="no space"):
-            wisdom.write_whole(path, b"new")
+            write_whole(path, b"new")
         assert path.read_bytes() == b"old"
         assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]

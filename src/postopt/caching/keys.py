@@ -1,23 +1,24 @@
 """Keys that change with everything that can change the answer.
 
 A field that somebody forgot to put into a key is the classic wrong hit, so nothing is put in here by name: a key is
-made from every field of a prompt and its brief, those added in later versions too, but for a short deny-list. The
-digest is SHA-256 of canonical JSON, both from the standard library and our own code, so neither what is installed nor
-the version of Python changes a key.
+made from every field of a prompt and its brief, those added in later versions too, but for a short deny-list. What is
+digested is JSON by the standard library, in one form (sorted keys, ASCII), and the digest is SHA-256, so neither what
+is installed nor the version of Python changes a key.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from postopt.backends.json import canonical
 from postopt.caching.base import Key
 from postopt.errors import CacheValueError
-from postopt.types import Brief, Prompt
+from postopt.types import Brief, Facts, Prompt
 
 JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
 
@@ -42,21 +43,44 @@ def cache_key(prompt: Prompt, *, generator: str = "", extra: Mapping[str, JSONVa
             the address of an endpoint.
 
     Raises:
-        CacheValueError: a field or `extra` holds what JSON cannot (NaN, bytes, lone surrogates).
+        CacheValueError: a field or `extra` holds what JSON cannot: NaN, bytes, keys that are no text, ...
     """
-    request = {"prompt": _plain(prompt), "generator": generator, "extra": dict(extra or {})}
+    request = {"prompt": prompt, "generator": generator, "extra": _with_text_keys(extra or {})}
     try:
-        digest = hashlib.sha256(canonical(request)).hexdigest()
-    except TypeError as error:
+        digest = hashlib.sha256(_encode(request).encode()).hexdigest()
+        namespace = quote(prompt.tenant, safe="")
+    except (TypeError, ValueError, RecursionError) as error:
         raise CacheValueError(f"this prompt has no key: {error}") from error
-    return f"{quote(prompt.tenant, safe='')}/{ALGORITHM}:{digest}/{prompt.variant}"
+    return f"{namespace}/{ALGORITHM}:{digest}/{prompt.variant}"
 
 
-def _plain(value: Any) -> Any:
-    """Return a prompt or brief as what JSON holds; mappings as pairs, because the order of facts changes a post."""
-    kind = type(value)
-    if kind in NOT_IN_KEY:
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in NOT_IN_KEY[kind]}
-    if isinstance(value, Mapping):
-        return [[name, _plain(member)] for name, member in value.items()]
-    return value
+def _plain(value: object) -> Any:
+    """Return what JSON has no form for in one that it has; facts as pairs, because their order changes a post."""
+    if isinstance(value, Prompt | Brief):
+        return {name: getattr(value, name) for name in _covered(type(value))}
+    if isinstance(value, Facts):
+        return list(value.items())
+    raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+@functools.cache
+def _covered(kind: type[Prompt | Brief]) -> tuple[str, ...]:
+    denied = NOT_IN_KEY[Prompt if issubclass(kind, Prompt) else Brief]
+    return tuple(field.name for field in fields(kind) if field.name not in denied)
+
+
+_encode = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"), default=_plain).encode
+
+
+def _with_text_keys(value: Any) -> Any:
+    """Return `value`; raises TypeError for keys that are no text, which the encoder would turn into text."""
+    pending = [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Mapping):
+            if not all(isinstance(key, str) for key in part):
+                raise CacheValueError("this prompt has no key: a key in `extra` is no text")
+            pending.extend(part.values())
+        elif isinstance(part, list | tuple):
+            pending.extend(part)
+    return dict(value)

@@ -9,18 +9,20 @@ import time
 import weakref
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from postopt.caching.base import Entry, check_amount, check_priority, check_tags, check_ttl, check_weight
-from postopt.caching.entries import Entries
+from postopt.caching.codec import Codec
 from postopt.caching.eviction import Density, Newcomer, Policy
+from postopt.caching.shelf import NO_DETAILS, Details, Shelf
+from postopt.caching.snapshot import read_snapshot, write_snapshot
 from postopt.caching.weight import weigh
 from postopt.clock import Clock
 from postopt.errors import CacheValueError
 
-SWEPT = 2
-"""Slots that each `set` looks at for entries that have ended: what nobody asks for is gone after as many sets as half
-the slots."""
+PRESSURE_EVERY = 256
+"""Sets after which a store asks whether memory is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class MemoryStore:
         clock: seconds since the epoch.
         on_evict: told of each entry that leaves for want of room, newcomers that are refused included, after the call
             that pushed it out has changed the store; never of what was deleted, replaced or has ended.
+        pressure: asked now and then whether memory is short (`resident_above` makes such a function); the store gives
+            up a quarter of its bytes each time that it is, until a sixteenth of `max_bytes` is left.
 
     Attributes:
         get_nowait: `get_nowait(key, default=None)` returns the value of `key` if it is there and fresh, else the
@@ -96,21 +100,18 @@ class MemoryStore:
         policy: Policy | None = None,
         clock: Clock = time.time,
         on_evict: Callable[[Any, Entry], None] | None = None,
+        pressure: Callable[[], bool] | None = None,
     ) -> None:
         for name, limit in (("max_bytes", max_bytes), ("max_entries", max_entries)):
             if limit is not None and (type(limit) is not int or limit < 1):
                 raise CacheValueError(f"{name} is {limit!r}; an int of 1 or more is needed")
-        self.max_bytes = max_bytes
-        self.max_entries = max_entries
         self.on_evict = on_evict
         self.policy = Density() if policy is None else policy
+        self._shelf = Shelf(self.policy, max_bytes=max_bytes, max_entries=max_entries, clock=clock)
+        self._entries = self._shelf.entries
         self._clock = clock
-        self._entries = self.policy.entries = Entries(clock)
-        self._details: dict[int, _Details] = {}  # of the slots that have any
-        self._tagged: dict[str, set[int]] = {}
-        self._sweep_at = 0
-        self._evicted = self._refused = self._ended = 0
-        self._wasted = 0.0
+        self._pressure = pressure
+        self._sets = 0
         self._lock = threading.Lock()
         _STORES.add(self)
         self.get_nowait = self._get_eagerly if self.policy.eager else self._entries.get
@@ -149,7 +150,7 @@ class MemoryStore:
         check_amount("cost", cost)
         check_priority(priority)
         lives = check_ttl(ttl)
-        details = _Details(tags=check_tags(tags)) if tags else None
+        details = Details(tags=check_tags(tags)) if tags else NO_DETAILS
         expires_at = lives if lives == math.inf else self._clock() + lives
         return self._keep(Newcomer(key, weight, cost, priority), value, expires_at, details)
 
@@ -158,42 +159,31 @@ class MemoryStore:
         with self._lock:
             slot = self._entries.find(key)
             if slot >= 0:
-                self._remove(slot)
+                self._shelf.remove(slot)
         return slot >= 0
 
     def entry_nowait(self, key: Hashable) -> Entry | None:
         """Return all that is known of `key`, also while it is stale, or None; a hit only while it is fresh."""
-        fresh = self.get_nowait(key, _MISSING) is not _MISSING
+        self.get_nowait(key)
         with self._lock:
             slot = self._entries.find(key)
-            if slot < 0:
-                return None
-            entry = self._entry(slot)
-            if not fresh and entry.ends_at <= self._clock():
-                self._remove(slot)
-                self._ended += 1
-                return None
-            return entry
+            return None if slot < 0 or self._shelf.remove_ended(slot) else self._shelf.entry(slot)
 
     def set_entry_nowait(self, key: Hashable, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept; weighed unless it says a weight."""
         newcomer = Newcomer(key, entry.weight or weigh(entry.value), entry.cost, entry.priority)
-        details = _Details(entry.stale_until, entry.compute_seconds, entry.tags)
-        return self._keep(newcomer, entry.value, entry.expires_at, None if details == _NO_DETAILS else details)
-
-    def values_nowait(self) -> list[Any]:
-        """Return all values, those that have ended and are not yet gone included."""
-        with self._lock:
-            entries = self._entries
-            return [entries.item(slot)[1] for slot in range(entries.slots) if not entries.is_free(slot)]
+        details = Details(entry.stale_until, entry.compute_seconds, entry.tags)
+        return self._keep(newcomer, entry.value, entry.expires_at, NO_DETAILS if details == NO_DETAILS else details)
 
     def invalidate_tag_nowait(self, tag: str) -> int:
         """Forget all entries with this tag, and say how many those were."""
         with self._lock:
-            slots = list(self._tagged.get(tag, ()))
-            for slot in slots:
-                self._remove(slot)
-        return len(slots)
+            return self._shelf.remove_tagged(tag)
+
+    def values_nowait(self) -> list[Any]:
+        """Return all values, those that have ended and are not yet gone included."""
+        with self._lock:
+            return [self._entries.item(slot)[1] for slot in self._shelf.taken()]
 
     # As every Store
 
@@ -218,9 +208,8 @@ class MemoryStore:
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            for slot in range(self._entries.slots):
-                if not self._entries.is_free(slot):
-                    self._remove(slot)
+            for slot in self._shelf.taken():
+                self._shelf.remove(slot)
 
     def shrink(self, to_bytes: int) -> int:
         """Give up the least valuable entries until `to_bytes` are left, and return how many bytes that freed.
@@ -229,31 +218,63 @@ class MemoryStore:
             CacheValueError: `to_bytes` is negative.
         """
         check_weight(to_bytes)
-        before = self._entries.bytes
         leaving: list[tuple[Any, Entry]] = []
         with self._lock:
-            excess = self._entries.bytes - to_bytes
-            if excess > 0:
-                self._evict(self.policy.victims(_ANYBODY, excess, 0) or [], leaving)
+            before = self._entries.bytes
+            self._shelf.shrink(to_bytes, leaving)
+            freed = before - self._entries.bytes
         self._tell(leaving)
-        return before - self._entries.bytes
+        return freed
+
+    def limit(self, max_bytes: int) -> None:
+        """Set another bound of bytes, and give up what is over it."""
+        with self._lock:
+            self._shelf.max_bytes = max_bytes
+        self.shrink(max_bytes)
+
+    def snapshot(self, path: Path, codec: Codec | None = None) -> int:
+        """Write what lives to a file, whole or not at all, and return how many entries that were.
+
+        Left out are keys that are no text, and values that the codec cannot encode.
+
+        Raises:
+            OSError: the file cannot be written; one that was there stays.
+        """
+        with self._lock:
+            living = self._shelf.living()
+        return write_snapshot(path, living, codec or Codec())
+
+    def restore(self, path: Path, codec: Codec | None = None) -> int:
+        """Keep what `snapshot` wrote and still lives, where there is nothing newer; return how many entries.
+
+        Raises:
+            CorruptDataError: the file is damaged, or none of these; nothing of it is kept.
+            OSError: it cannot be read.
+        """
+        kept = 0
+        for key, entry in read_snapshot(path, codec or Codec()):
+            if self._clock() < entry.ends_at and key not in self:
+                kept += self.set_entry_nowait(key, entry)
+        return kept
 
     def stats(self) -> MemoryStats:
         """Return what the store holds, and what has happened so far."""
-        hits, misses = self._entries.hits, self._entries.misses
-        shadow = self.policy.shadow if isinstance(self.policy, Density) else None
+        shelf, entries = self._shelf, self._entries
+        hits, misses = entries.hits, entries.misses
+        was_full = shelf.evicted or shelf.refused
+        shadow = self.policy.shadow if was_full and isinstance(self.policy, Density) else None
         return MemoryStats(
-            entries=len(self._entries),
-            bytes=self._entries.bytes,
-            max_bytes=self.max_bytes,
-            max_entries=self.max_entries,
+            entries=len(entries),
+            bytes=entries.bytes,
+            max_bytes=shelf.max_bytes,
+            max_entries=shelf.max_entries,
             hits=hits,
             misses=misses,
             hit_ratio=hits / (hits + misses) if hits else 0.0,
-            evicted=self._evicted,
-            refused=self._refused,
-            ended=self._ended,
-            cost_wasted=self._wasted,
+            evicted=shelf.evicted,
+            refused=shelf.refused,
+            ended=shelf.ended,
+            cost_wasted=shelf.wasted,
             lru_hit_ratio=shadow.lru_hits / shadow.requests if shadow and shadow.requests else None,
             sampled=shadow.requests if shadow else 0,
             sampled_hit_ratio=shadow.hits / shadow.requests if shadow and shadow.requests else None,
@@ -278,113 +299,16 @@ class MemoryStore:
                 self.policy.hit(slot)
         return value
 
-    def _keep(self, newcomer: Newcomer, value: Any, expires_at: float, details: _Details | None) -> bool:
+    def _keep(self, newcomer: Newcomer, value: Any, expires_at: float, details: Details) -> bool:
         leaving: list[tuple[Any, Entry]] = []
         with self._lock:
-            kept = self._replace(newcomer, value, expires_at, details) or self._add(
-                newcomer, value, expires_at, details, leaving
-            )
-            self._sweep()
+            kept = self._shelf.keep(newcomer, value, expires_at, details, leaving)
+            self._sets += 1
         self._tell(leaving)
+        if self._pressure is not None and self._sets % PRESSURE_EVERY == 0 and self._pressure():
+            held = self._entries.bytes
+            self.shrink(max(held * 3 // 4, min(held, self._shelf.max_bytes // 16)))
         return kept
-
-    def _replace(self, newcomer: Newcomer, value: Any, expires_at: float, details: _Details | None) -> bool:
-        """Change the entry of this key in its place, or remove it if it would not fit there."""
-        entries = self._entries
-        slot = entries.find(newcomer.key)
-        if slot < 0:
-            return False
-        grown = newcomer.weight - entries.weights[slot]
-        same_class = newcomer.priority == entries.priorities[slot]
-        if entries.bytes + grown > self.max_bytes or not same_class:
-            self._remove(slot)
-            return False
-        entries.replace(slot, value, expires_at)
-        entries.bytes += grown
-        entries.weights[slot] = newcomer.weight
-        entries.costs[slot] = newcomer.cost
-        self._set_details(slot, details)
-        self.policy.hit(slot)
-        return True
-
-    def _add(
-        self,
-        newcomer: Newcomer,
-        value: Any,
-        expires_at: float,
-        details: _Details | None,
-        leaving: list[tuple[Any, Entry]],
-    ) -> bool:
-        if newcomer.weight > self.max_bytes:
-            victims = None
-        else:
-            over_bytes = self._entries.bytes + newcomer.weight - self.max_bytes
-            over_count = 0 if self.max_entries is None else len(self._entries) + 1 - self.max_entries
-            victims = self.policy.victims(newcomer, over_bytes, over_count) if over_bytes > 0 or over_count > 0 else []
-        if victims is None:
-            self._refused += 1
-            if self.on_evict is not None:
-                leaving.append((newcomer.key, _make_entry(newcomer, value, expires_at, details)))
-            return False
-        self._evict(victims, leaving)
-        slot = self._entries.add(
-            newcomer.key,
-            value,
-            expires_at,
-            weight=newcomer.weight,
-            cost=newcomer.cost,
-            priority=newcomer.priority,
-        )
-        self.policy.added(slot, newcomer)
-        self._set_details(slot, details)
-        return True
-
-    def _evict(self, slots: list[int], leaving: list[tuple[Any, Entry]]) -> None:
-        now = self._clock()
-        for slot in slots:
-            if self.on_evict is not None:
-                entry = self._entry(slot)
-                if now < entry.ends_at:
-                    leaving.append((self._entries.item(slot)[0], entry))
-            self._remove(slot)
-        self._evicted += len(slots)
-
-    def _remove(self, slot: int) -> None:
-        if not self._entries.was_hit(slot):
-            self._wasted += self._entries.costs[slot]
-        self.policy.removed(slot)
-        self._set_details(slot, None)
-        self._entries.drop(slot)
-
-    def _entry(self, slot: int) -> Entry:
-        entries = self._entries
-        key, value, expires_at = entries.item(slot)
-        newcomer = Newcomer(key, entries.weights[slot], entries.costs[slot], entries.priorities[slot])
-        return _make_entry(newcomer, value, expires_at, self._details.get(slot))
-
-    def _set_details(self, slot: int, details: _Details | None) -> None:
-        old = self._details.pop(slot, _NO_DETAILS)
-        for tag in old.tags:
-            self._tagged[tag].discard(slot)
-            if not self._tagged[tag]:
-                del self._tagged[tag]
-        if details is not None:
-            self._details[slot] = details
-            for tag in details.tags:
-                self._tagged.setdefault(tag, set()).add(slot)
-
-    def _sweep(self) -> None:
-        """Remove what has ended from the next slots: nobody may ever ask for it."""
-        entries = self._entries
-        for _ in range(min(SWEPT, entries.slots)):
-            slot = self._sweep_at = (self._sweep_at + 1) % entries.slots
-            if not entries.is_free(slot):
-                expires_at = entries.item(slot)[2]
-                if expires_at < math.inf:
-                    stale_until = self._details.get(slot, _NO_DETAILS).stale_until
-                    if max(expires_at, stale_until) <= self._clock():
-                        self._remove(slot)
-                        self._ended += 1
 
     def _tell(self, leaving: list[tuple[Any, Entry]]) -> None:
         if self.on_evict is not None:
@@ -392,34 +316,7 @@ class MemoryStore:
                 self.on_evict(key, entry)
 
 
-@dataclass(frozen=True, slots=True)
-class _Details:
-    """What few entries have."""
-
-    stale_until: float = -math.inf
-    compute_seconds: float = 0.0
-    tags: tuple[str, ...] = ()
-
-
-_NO_DETAILS = _Details()
 _MISSING = object()
-_ANYBODY = Newcomer(None, 0, math.inf, 7)
-"""Asks for room on behalf of nobody: everything makes way for it."""
-
-
-def _make_entry(newcomer: Newcomer, value: Any, expires_at: float, details: _Details | None) -> Entry:
-    known = details or _NO_DETAILS
-    return Entry(
-        value=value,
-        weight=newcomer.weight,
-        cost=newcomer.cost,
-        priority=newcomer.priority,
-        tags=known.tags,
-        expires_at=expires_at,
-        stale_until=known.stale_until,
-        compute_seconds=known.compute_seconds,
-    )
-
 
 _STORES: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
 _held: list[threading.Lock] = []

@@ -12,10 +12,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postopt._files import write_whole
 from postopt.engine.handles import Gate
 from postopt.engine.overrides import Pin, check_name
 from postopt.engine.slots import SLOTS
-from postopt.engine.wisdom import write_whole
 from postopt.errors import WisdomError
 
 if TYPE_CHECKING:

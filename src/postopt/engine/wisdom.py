@@ -11,7 +11,6 @@ import json
 import math
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any, TypeVar, get_args
 
 import platformdirs
 
+from postopt._files import write_whole
 from postopt.clock import Clock
 from postopt.engine import machine
 from postopt.engine.records import Cell, Role, State, Timing, Verdict
@@ -211,23 +211,6 @@ def _default_folder() -> Path:
     if not folder.is_absolute():  # what older versions return instead: it would be made in the working directory
         raise WisdomError(f"{folder} is no cache folder", hint="set POSTOPT_WISDOM to a path, or to off")
     return folder / "wisdom-v1"
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write `data` to `path` with mode 0600 so that nobody ever sees a part of it; folders it makes have 0700.
-
-    Raises:
-        OSError: the folder or the file cannot be written; what was there before stays.
-    """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _read(path: Path) -> bytes:
