@@ -12,6 +12,7 @@ The tree::
     +-- CacheError
     |   +-- CacheValueError (ValueError)      a key, value or setting that no cache can take
     |   +-- StoreError                        a level of the cache cannot be reached, or fails
+    |   +-- ReentrantError                    a computation that would wait for its own end
     +-- GenerationError                       no text came out
     |   +-- PostRejectedError                 a text came out but breaks the brief
     +-- EventBusClosedError                   published to a bus that is closed
@@ -88,6 +89,10 @@ class StoreError(CacheError):
     """A level of the cache cannot be reached, or fails; what it holds is unknown, so nothing of it is served."""
 
     retryable = True
+
+
+class ReentrantError(CacheError):
+    """A computation waits, directly or through others, for its own end; it would never come."""
 
 
 class GenerationError(PostoptError):

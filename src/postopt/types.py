@@ -184,6 +184,7 @@ class Trace:
         attempts: calls made until this answer, this one included.
         fallbacks: what was tried before and why it did not answer, oldest first.
         cost_usd: what the answer cost; 0 for a hit or a template.
+        saved_usd: what it would have cost, had it not been there already.
         seconds: from request to answer by the writer's clock, or None if nobody measured.
         notes: further decisions worth knowing ("best of 16").
     """
@@ -193,6 +194,7 @@ class Trace:
     attempts: int = 1
     fallbacks: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    saved_usd: float = 0.0
     seconds: float | None = None
     notes: tuple[str, ...] = ()
 

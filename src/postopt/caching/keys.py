@@ -8,7 +8,6 @@ is installed nor the version of Python changes a key.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections.abc import Mapping
@@ -63,10 +62,15 @@ def _plain(value: object) -> Any:
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
-@functools.cache
+_names: dict[type, tuple[str, ...]] = {}
+
+
 def _covered(kind: type[Prompt | Brief]) -> tuple[str, ...]:
-    denied = NOT_IN_KEY[Prompt if issubclass(kind, Prompt) else Brief]
-    return tuple(field.name for field in fields(kind) if field.name not in denied)
+    names = _names.get(kind)
+    if names is None:
+        denied = NOT_IN_KEY[Prompt if issubclass(kind, Prompt) else Brief]
+        names = _names[kind] = tuple(field.name for field in fields(kind) if field.name not in denied)
+    return names
 
 
 _encode = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"), default=_plain).encode

@@ -72,3 +72,25 @@ def train(samples: Sequence[bytes], size: int, *, level: int = 3) -> bytes:
         return zstandard.train_dictionary(size, list(samples), level=level).as_bytes()
     except zstandard.ZstdError:
         return b""
+
+
+class ZstandardLibrary:
+    """Makes compressors and dictionaries.
+
+    Args:
+        level: as in `Zstandard`.
+    """
+
+    name = "zstandard"
+    largest = 256 * 1024  # beyond, posts gain a tenth for each doubling, and each thread's contexts grow as much
+
+    def __init__(self, level: int = 6) -> None:
+        self._level = level
+
+    def compressor(self, dictionary: bytes) -> Zstandard:
+        """Return a compressor that knows `dictionary`."""
+        return Zstandard(dictionary, self._level)
+
+    def train(self, samples: Sequence[bytes], size: int) -> bytes:
+        """Return a dictionary of at most `size` bytes, or b"" if the samples are too few or too short."""
+        return train(samples, size, level=self._level)
