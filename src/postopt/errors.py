@@ -42,13 +42,7 @@ class BriefError(PostoptError, ValueError):
     """A brief holds a value that is not allowed; `field`, `value` and `allowed` say which, what and why."""
 
     def __init__(self, field: str, value: object, allowed: str) -> None:
-        try:
-            shown = repr(value)
-        except ValueError:  # an int of more digits than Python converts
-            shown = f"a huge {type(value).__name__}"
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"brief.{field} is {shown}; allowed: {allowed}")
+        super().__init__(f"brief.{field} is {shown(value)}; allowed: {allowed}")
         self.field = field
         self.value = value
         self.allowed = allowed
@@ -112,3 +106,12 @@ class PostRejectedError(GenerationError):
 
 class EventBusClosedError(PostoptError):
     """An event was published to a bus that is closed."""
+
+
+def shown(value: object) -> str:
+    """Return `value` as an error's message quotes it, 80 characters at most."""
+    try:
+        text = repr(value)
+    except ValueError:  # an int of more digits than Python converts
+        text = f"a huge {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -15,13 +15,13 @@
 #include <structmember.h>
 #include <time.h>
 
-/* Linux has clocks that tell the time of the last tick, in a tenth of the time. A tick is 10 ms at most; whatever ends
- * later than COARSE_LAG from there has not ended. */
-#ifndef CLOCK_REALTIME_COARSE
-#define CLOCK_REALTIME_COARSE (-1)
-#define CLOCK_MONOTONIC_COARSE (-1)
-#endif
-#define COARSE_LAG 0.05
+/* Linux has clocks that tell the time of the last tick, in a tenth of the time. A tick is 10 ms at most, but a virtual
+ * machine that was held up may miss some; whatever ends later than COARSE_LAG from there has not ended. Elsewhere
+ * Python's clocks are called: it is not certain which of the system's they read. */
+#define COARSE_LAG 1.0
+
+/* As often is a search begun again because a comparison has changed the table: no thread is that unlucky. */
+#define MAX_RESTARTS 1000
 
 #define NO_SLOT (-1)
 #define FAILED (-2)
@@ -78,6 +78,7 @@ find_slot(Table *self, PyObject *key, Py_hash_t hash)
 {
     size_t place;
     int32_t slot;
+    int restarts = 0;
 
 restart:
     place = first_place(self, hash);
@@ -95,6 +96,10 @@ restart:
                 return FAILED;
             }
             if (version != self->version) {
+                if (++restarts > MAX_RESTARTS) {
+                    PyErr_SetString(PyExc_RuntimeError, "each comparison with this key changes the table");
+                    return FAILED;
+                }
                 goto restart;
             }
             if (equal) {
@@ -206,7 +211,18 @@ entry_at(Table *self, PyObject *argument)
     return &self->entries[slot];
 }
 
-#ifdef CLOCK_REALTIME
+#ifdef __linux__
+/* Say whether a clock is Python's own function of that name, and not what somebody put in its place. */
+static int
+is_of_time_module(PyObject *clock, const char *name)
+{
+    if (!PyCFunction_CheckExact(clock) || strcmp(((PyCFunctionObject *)clock)->m_ml->ml_name, name) != 0) {
+        return 0;
+    }
+    PyObject *module = ((PyCFunctionObject *)clock)->m_module;
+    return module != NULL && PyUnicode_Check(module) && PyUnicode_CompareWithASCIIString(module, "time") == 0;
+}
+
 /* Return the seconds of one of the system's clocks, or -1. */
 static inline double
 system_seconds(int clock_id)
@@ -227,7 +243,7 @@ has_ended(Table *self, double expires_at)
     if (expires_at == Py_HUGE_VAL) {
         return 0;
     }
-#ifdef CLOCK_REALTIME
+#ifdef __linux__
     double now = system_seconds(self->coarse_id);
     if (now >= 0.0 && now + COARSE_LAG < expires_at) {
         return 0;
@@ -237,7 +253,9 @@ has_ended(Table *self, double expires_at)
         return expires_at <= now;
     }
 #endif
-    PyObject *result = PyObject_CallNoArgs(self->clock);
+    PyObject *clock = Py_NewRef(self->clock);
+    PyObject *result = PyObject_CallNoArgs(clock);
+    Py_DECREF(clock);
     if (result == NULL) {
         return -1;
     }
@@ -395,7 +413,11 @@ static PyObject *
 Table_item(Table *self, PyObject *argument)
 {
     Entry *entry = entry_at(self, argument);
-    return entry == NULL ? NULL : Py_BuildValue("(OOd)", entry->key, entry->value, entry->expires_at);
+    if (entry == NULL) {
+        return NULL;
+    }
+    /* Own references: making the tuple may collect garbage, and that may remove the entry. */
+    return Py_BuildValue("(NNd)", Py_NewRef(entry->key), Py_NewRef(entry->value), entry->expires_at);
 }
 
 static PyObject *
@@ -459,26 +481,18 @@ Table_init(Table *self, PyObject *args, PyObject *kwargs)
         return -1;
     }
     Py_XSETREF(self->clock, Py_NewRef(clock));
-    PyObject *time = PyImport_ImportModule("time");
-    if (time == NULL) {
-        return -1;
-    }
-#ifdef CLOCK_REALTIME
-    PyObject *wall = PyObject_GetAttrString(time, "time"), *monotonic = PyObject_GetAttrString(time, "monotonic");
     self->clock_id = self->coarse_id = -1;
-    if (clock == wall && PyCFunction_Check(clock)) {
+#ifdef __linux__
+    if (is_of_time_module(clock, "time")) {
         self->clock_id = CLOCK_REALTIME;
         self->coarse_id = CLOCK_REALTIME_COARSE;
     }
-    else if (clock == monotonic && PyCFunction_Check(clock)) {
+    else if (is_of_time_module(clock, "monotonic")) {
         self->clock_id = CLOCK_MONOTONIC;
         self->coarse_id = CLOCK_MONOTONIC_COARSE;
     }
-    Py_XDECREF(wall);
-    Py_XDECREF(monotonic);
 #endif
-    Py_DECREF(time);
-    return PyErr_Occurred() ? -1 : 0;
+    return 0;
 }
 
 static PyObject *
@@ -537,12 +551,14 @@ Table_dealloc(Table *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    Py_TRASHCAN_BEGIN(self, Table_dealloc) /* tables may hold tables that hold tables */
     Table_clear(self);
     Py_CLEAR(self->clock);
     PyMem_Free(self->hits);
     PyMem_Free(self->index);
     type->tp_free(self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 #define METHOD(name, function, flags, doc) {name, (PyCFunction)(void (*)(void))function, flags, PyDoc_STR(doc)}

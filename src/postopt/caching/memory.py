@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import threading
 import time
-import weakref
 from collections.abc import Callable, Collection, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import Any
 from postopt.caching.base import Entry, check_amount, check_priority, check_tags, check_ttl, check_weight
 from postopt.caching.codec import Codec
 from postopt.caching.eviction import Density, Newcomer, Policy
+from postopt.caching.mutex import Mutex
 from postopt.caching.shelf import NO_DETAILS, Details, Shelf
 from postopt.caching.snapshot import read_snapshot, write_snapshot
 from postopt.caching.weight import weigh
@@ -71,6 +69,8 @@ class MemoryStore:
 
     Law: the weights of the entries never add up to more than `max_bytes`, and there are never more than `max_entries`.
     A newcomer may be refused if what it would push out is worth more; then the key has no value, not an older one.
+    While a call changes the store, it cannot be changed by what runs in the midst of that call: a key's `__eq__` or a
+    finalizer of whatever is collected then gets a ReentrantError.
 
     Args:
         max_bytes: bytes of weight in all (64 MiB is arbitrary). What the store needs for itself comes on top.
@@ -78,7 +78,8 @@ class MemoryStore:
         policy: what decides who goes; `Density()` unless given.
         clock: seconds since the epoch.
         on_evict: told of each entry that leaves for want of room, newcomers that are refused included, after the call
-            that pushed it out has changed the store; never of what was deleted, replaced or has ended.
+            that pushed it out has changed the store; never of what was deleted, replaced or has ended. It may use the
+            store; what it raises, that call raises, and it is not told of what else left then.
         pressure: asked now and then whether memory is short (`resident_above` makes such a function); the store gives
             up a quarter of its bytes each time that it is, until a sixteenth of `max_bytes` is left.
 
@@ -87,7 +88,7 @@ class MemoryStore:
             default. The quickest way in; raises TypeError for a key that cannot be hashed.
 
     Raises:
-        CacheValueError: a limit is not a positive int.
+        CacheValueError: a limit is not a positive int, or the policy serves another store.
     """
 
     get_nowait: Callable[..., Any]
@@ -102,18 +103,25 @@ class MemoryStore:
         on_evict: Callable[[Any, Entry], None] | None = None,
         pressure: Callable[[], bool] | None = None,
     ) -> None:
-        for name, limit in (("max_bytes", max_bytes), ("max_entries", max_entries)):
-            if limit is not None and (type(limit) is not int or limit < 1):
-                raise CacheValueError(f"{name} is {limit!r}; an int of 1 or more is needed")
+        _check_limit("max_bytes", max_bytes)
+        if max_entries is not None:
+            _check_limit("max_entries", max_entries)
         self.on_evict = on_evict
         self.policy = Density() if policy is None else policy
-        self._shelf = Shelf(self.policy, max_bytes=max_bytes, max_entries=max_entries, clock=clock)
+        if hasattr(self.policy, "entries"):
+            raise CacheValueError(f"this {type(policy).__name__} serves another store; each needs one of its own")
+        self._lock = Mutex()
+        self._shelf = Shelf(
+            self.policy,
+            max_bytes=max_bytes,
+            max_entries=max_entries,
+            clock=clock,
+            released=self._lock.released,
+        )
         self._entries = self._shelf.entries
         self._clock = clock
         self._pressure = pressure
         self._sets = 0
-        self._lock = threading.Lock()
-        _STORES.add(self)
         self.get_nowait = self._get_eagerly if self.policy.eager else self._entries.get
 
     # Without awaiting
@@ -136,7 +144,7 @@ class MemoryStore:
             value: anything.
             weight: its bytes; measured if not given (`weigh`).
             cost: what making it again would cost, in the same unit for all.
-            priority: class from 0 (given up first) to 7.
+            priority: class from 0 (given up first) to 7; the textbook's policies do not ask for it.
             ttl: seconds it lives, or None for ever.
             tags: names to invalidate it by.
 
@@ -152,7 +160,7 @@ class MemoryStore:
         lives = check_ttl(ttl)
         details = Details(tags=check_tags(tags)) if tags else NO_DETAILS
         expires_at = lives if lives == math.inf else self._clock() + lives
-        return self._keep(Newcomer(key, weight, cost, priority), value, expires_at, details)
+        return self._keep(Newcomer(key, weight, float(cost), priority), value, expires_at, details)
 
     def delete_nowait(self, key: Hashable) -> bool:
         """Forget `key`, and say whether it was there."""
@@ -167,11 +175,11 @@ class MemoryStore:
         self.get_nowait(key)
         with self._lock:
             slot = self._entries.find(key)
-            return None if slot < 0 or self._shelf.remove_ended(slot) else self._shelf.entry(slot)
+            return None if slot < 0 or self._shelf.remove_ended(slot, self._clock()) else self._shelf.entry(slot)
 
     def set_entry_nowait(self, key: Hashable, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept; weighed unless it says a weight."""
-        newcomer = Newcomer(key, entry.weight or weigh(entry.value), entry.cost, entry.priority)
+        newcomer = Newcomer(key, entry.weight or weigh(entry.value), float(entry.cost), entry.priority)
         details = Details(entry.stale_until, entry.compute_seconds, entry.tags)
         return self._keep(newcomer, entry.value, entry.expires_at, NO_DETAILS if details == NO_DETAILS else details)
 
@@ -218,7 +226,7 @@ class MemoryStore:
             CacheValueError: `to_bytes` is negative.
         """
         check_weight(to_bytes)
-        leaving: list[tuple[Any, Entry]] = []
+        leaving = self._leaving()
         with self._lock:
             before = self._entries.bytes
             self._shelf.shrink(to_bytes, leaving)
@@ -227,7 +235,12 @@ class MemoryStore:
         return freed
 
     def limit(self, max_bytes: int) -> None:
-        """Set another bound of bytes, and give up what is over it."""
+        """Set another bound of bytes, and give up what is over it.
+
+        Raises:
+            CacheValueError: it is not a positive int.
+        """
+        _check_limit("max_bytes", max_bytes)
         with self._lock:
             self._shelf.max_bytes = max_bytes
         self.shrink(max_bytes)
@@ -300,7 +313,7 @@ class MemoryStore:
         return value
 
     def _keep(self, newcomer: Newcomer, value: Any, expires_at: float, details: Details) -> bool:
-        leaving: list[tuple[Any, Entry]] = []
+        leaving = self._leaving()
         with self._lock:
             kept = self._shelf.keep(newcomer, value, expires_at, details, leaving)
             self._sets += 1
@@ -310,29 +323,19 @@ class MemoryStore:
             self.shrink(max(held * 3 // 4, min(held, self._shelf.max_bytes // 16)))
         return kept
 
-    def _tell(self, leaving: list[tuple[Any, Entry]]) -> None:
-        if self.on_evict is not None:
+    def _leaving(self) -> list[tuple[Any, Entry]] | None:
+        return None if self.on_evict is None else []
+
+    def _tell(self, leaving: list[tuple[Any, Entry]] | None) -> None:
+        on_evict = self.on_evict
+        if leaving and on_evict is not None:
             for key, entry in leaving:
-                self.on_evict(key, entry)
+                on_evict(key, entry)
+
+
+def _check_limit(name: str, limit: object) -> None:
+    if type(limit) is not int or not 1 <= limit < 2**63:
+        raise CacheValueError(f"{name} is {limit!r}; an int from 1 to 2**63 - 1 is needed")
 
 
 _MISSING = object()
-
-_STORES: weakref.WeakSet[MemoryStore] = weakref.WeakSet()
-_held: list[threading.Lock] = []
-
-
-def _hold_locks() -> None:
-    # A thread that is changing a store would not be there in the child to finish.
-    for store in list(_STORES):
-        store._lock.acquire()  # noqa: SLF001
-        _held.append(store._lock)  # noqa: SLF001
-
-
-def _release_locks() -> None:
-    while _held:
-        _held.pop().release()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(before=_hold_locks, after_in_parent=_release_locks, after_in_child=_release_locks)

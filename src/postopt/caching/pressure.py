@@ -14,7 +14,8 @@ _STATM = Path("/proc/self/statm")
 def resident_above(limit: int) -> Callable[[], bool]:
     """Return a function that says whether this process occupies more than `limit` bytes of memory.
 
-    For `MemoryStore(pressure=...)`. Pages that it shares with others count; what is swapped out does not.
+    For `MemoryStore(pressure=...)`. Pages that it shares with others count; what is swapped out does not. If the system
+    does not tell any more, the answer is no.
 
     Raises:
         CacheValueError: the system does not tell (it takes Linux's /proc), or the limit is not positive.
@@ -28,6 +29,9 @@ def resident_above(limit: int) -> Callable[[], bool]:
         raise CacheValueError("this system does not tell how much memory a process occupies") from error
 
     def is_above() -> bool:
-        return int(_STATM.read_bytes().split()[1]) * page > limit
+        try:
+            return int(_STATM.read_bytes().split()[1]) * page > limit
+        except OSError:  # no more files can be opened, for one
+            return False
 
     return is_above

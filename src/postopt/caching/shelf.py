@@ -9,7 +9,7 @@ from typing import Any
 
 from postopt.caching.base import Entry
 from postopt.caching.entries import Entries
-from postopt.caching.eviction.policy import Newcomer, Policy
+from postopt.caching.eviction.policy import NOBODY, Newcomer, Policy
 from postopt.clock import Clock
 
 SWEPT = 2
@@ -32,11 +32,13 @@ NO_DETAILS = Details()
 class Shelf:
     """Entries within limits, with all that is known of them.
 
-    Callers hold a lock for every method, and hand `leaving` on, without the lock, to whoever wants to know.
+    Callers hold a lock for every method, and hand `leaving` on, without the lock, to whoever wants to know; it is None
+    where nobody does. What raises, the clock and the comparison of keys, does so before anything has changed.
 
     Args:
         policy: decides who goes.
         clock: seconds since the epoch.
+        released: gets keys and values that are let go of.
 
     Attributes:
         entries: the slots.
@@ -45,7 +47,9 @@ class Shelf:
         evicted, refused, ended, wasted: as in `MemoryStats`.
     """
 
-    def __init__(self, policy: Policy, *, max_bytes: int, max_entries: int | None, clock: Clock) -> None:
+    def __init__(
+        self, policy: Policy, *, max_bytes: int, max_entries: int | None, clock: Clock, released: list[Any]
+    ) -> None:
         self.max_bytes = max_bytes
         self.max_entries = max_entries
         self.entries = policy.entries = Entries(clock)
@@ -53,6 +57,7 @@ class Shelf:
         self.wasted = 0.0
         self._policy = policy
         self._clock = clock
+        self._released = released
         self._details: dict[int, Details] = {}  # of the slots that have any
         self._tagged: dict[str, set[int]] = {}
         self._sweep_at = 0
@@ -63,13 +68,14 @@ class Shelf:
         value: Any,
         expires_at: float,
         details: Details,
-        leaving: list[tuple[Any, Entry]],
+        leaving: list[tuple[Any, Entry]] | None,
     ) -> bool:
         """Keep a value in place of an older one, and say whether it was kept; `leaving` gets who made room."""
+        now = self._clock()
         kept = self._replace(newcomer, value, expires_at, details)
         if not kept:
-            kept = self._add(newcomer, value, expires_at, details, leaving)
-        self._sweep()
+            kept = self._add(newcomer, value, expires_at, details, leaving, now)
+        self._sweep(now)
         return kept
 
     def remove(self, slot: int) -> None:
@@ -78,6 +84,7 @@ class Shelf:
             self.wasted += self.entries.costs[slot]
         self._policy.removed(slot)
         self._set_details(slot, NO_DETAILS)
+        self._released.extend(self.entries.item(slot))
         self.entries.drop(slot)
 
     def remove_tagged(self, tag: str) -> int:
@@ -87,22 +94,22 @@ class Shelf:
             self.remove(slot)
         return len(slots)
 
-    def remove_ended(self, slot: int) -> bool:
+    def remove_ended(self, slot: int, now: float) -> bool:
         """Forget the entry in `slot` if it has ended, and say whether it had."""
         expires_at = self.entries.item(slot)[2]
         if expires_at == math.inf:
             return False
-        ended = max(expires_at, self._details.get(slot, NO_DETAILS).stale_until) <= self._clock()
+        ended = max(expires_at, self._details.get(slot, NO_DETAILS).stale_until) <= now
         if ended:
             self.remove(slot)
             self.ended += 1
         return ended
 
-    def shrink(self, to_bytes: int, leaving: list[tuple[Any, Entry]]) -> None:
+    def shrink(self, to_bytes: int, leaving: list[tuple[Any, Entry]] | None) -> None:
         """Give up the least valuable entries until `to_bytes` are left."""
-        excess = self.entries.bytes - to_bytes
-        if excess > 0:
-            self._evict(self._policy.victims(_ANYBODY, excess, 0) or [], leaving)
+        now = self._clock()
+        while self.entries.bytes > to_bytes:
+            self._evict(self._policy.victims(NOBODY, 1, 0) or (), leaving, now)
 
     def entry(self, slot: int) -> Entry:
         """Return all that is known of the entry in `slot`."""
@@ -132,6 +139,9 @@ class Shelf:
         if entries.bytes + grown > self.max_bytes or newcomer.priority != entries.priorities[slot]:
             self.remove(slot)
             return False
+        if not entries.was_hit(slot):
+            self.wasted += entries.costs[slot]
+        self._released.append(entries.item(slot)[1])
         entries.replace(slot, value, expires_at)
         entries.bytes += grown
         entries.weights[slot] = newcomer.weight
@@ -146,14 +156,16 @@ class Shelf:
         value: Any,
         expires_at: float,
         details: Details,
-        leaving: list[tuple[Any, Entry]],
+        leaving: list[tuple[Any, Entry]] | None,
+        now: float,
     ) -> bool:
         victims = self._victims(newcomer)
         if victims is None:
             self.refused += 1
-            leaving.append((newcomer.key, _entry(newcomer, value, expires_at, details)))
+            if leaving is not None:
+                leaving.append((newcomer.key, _entry(newcomer, value, expires_at, details)))
             return False
-        self._evict(victims, leaving)
+        self._evict(victims, leaving, now)
         slot = self.entries.add(
             newcomer.key,
             value,
@@ -162,7 +174,11 @@ class Shelf:
             cost=newcomer.cost,
             priority=newcomer.priority,
         )
-        self._policy.added(slot, newcomer)
+        try:
+            self._policy.added(slot, newcomer)
+        except BaseException:  # its key cannot be hashed any more
+            self.entries.drop(slot)
+            raise
         self._set_details(slot, details)
         return True
 
@@ -174,10 +190,11 @@ class Shelf:
         count = 0 if self.max_entries is None else len(self.entries) + 1 - self.max_entries
         return self._policy.victims(newcomer, weight, count) if weight > 0 or count > 0 else []
 
-    def _evict(self, slots: Collection[int], leaving: list[tuple[Any, Entry]]) -> None:
+    def _evict(self, slots: Collection[int], leaving: list[tuple[Any, Entry]] | None, now: float) -> None:
         for slot in slots:
-            if not self.remove_ended(slot):
-                leaving.append((self.entries.item(slot)[0], self.entry(slot)))
+            if not self.remove_ended(slot, now):
+                if leaving is not None:
+                    leaving.append((self.entries.item(slot)[0], self.entry(slot)))
                 self.remove(slot)
                 self.evicted += 1
 
@@ -191,16 +208,12 @@ class Shelf:
             for tag in details.tags:
                 self._tagged.setdefault(tag, set()).add(slot)
 
-    def _sweep(self) -> None:
+    def _sweep(self, now: float) -> None:
         """Remove what has ended from the next slots: nobody may ever ask for it."""
         for _ in range(min(SWEPT, self.entries.slots)):
             self._sweep_at = (self._sweep_at + 1) % self.entries.slots
             if not self.entries.is_free(self._sweep_at):
-                self.remove_ended(self._sweep_at)
-
-
-_ANYBODY = Newcomer(None, 0, math.inf, 7)
-"""Asks for room on behalf of nobody: everything makes way for it."""
+                self.remove_ended(self._sweep_at, now)
 
 
 def _entry(newcomer: Newcomer, value: Any, expires_at: float, details: Details) -> Entry:

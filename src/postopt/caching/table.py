@@ -32,18 +32,18 @@ class PythonTable:
         clock: seconds, compared with `expires_at`; read only for entries that end.
 
     Attributes:
+        hits: lookups that found a value, ever.
         misses: lookups that found nothing, or nothing that lives.
     """
 
-    __slots__ = ("_by_slot", "_clock", "_free", "_hits", "_records", "misses")
+    __slots__ = ("_by_slot", "_clock", "_free", "_records", "hits", "misses")
 
     def __init__(self, clock: Clock) -> None:
-        self.misses = 0
+        self.hits = self.misses = 0
         self._clock = clock
         self._records: dict[Hashable, _Record] = {}
         self._by_slot: list[_Record | None] = []
         self._free: list[int] = []
-        self._hits = 0  # those that were taken
 
     def get(self, key: Hashable, default: Any = None) -> Any:
         """Return the value of `key`, and count the hit; `default` if there is none that lives.
@@ -51,15 +51,12 @@ class PythonTable:
         Raises:
             TypeError: the key cannot be hashed.
         """
-        try:
-            record = self._records[key]
-        except KeyError:
-            self.misses += 1
-            return default
-        if record.expires_at is not None and record.expires_at <= self._clock():
+        record = self._records.get(key)
+        if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
             self.misses += 1
             return default
         record.hits += 1
+        self.hits += 1
         return record.value
 
     def find(self, key: Hashable) -> int:
@@ -69,25 +66,25 @@ class PythonTable:
 
     def put(self, key: Hashable, value: Any, expires_at: float) -> int:
         """Take a key that is not there and return its slot: one that was removed, or the next higher."""
+        self._records[key] = record = _Record(key, value, expires_at)  # first: comparing keys may do anything
         if self._free:
-            slot = self._free.pop()
+            record.slot = self._free.pop()
+            self._by_slot[record.slot] = record
         else:
-            slot = len(self._by_slot)
-            self._by_slot.append(None)
-        self._records[key] = self._by_slot[slot] = _Record(key, value, expires_at, slot)
-        return slot
+            record.slot = len(self._by_slot)
+            self._by_slot.append(record)
+        return record.slot
 
     def replace(self, slot: int, value: Any, expires_at: float) -> None:
         """Give the key of `slot` another value; hits stay."""
         old = self._record(slot)
-        new = _Record(old.key, value, expires_at, slot)  # whoever reads the old one sees value and end as they belong
-        new.hits, new.was_hit = old.hits, old.was_hit
+        new = _Record(old.key, value, expires_at)  # whoever reads the old one sees value and end as they belong
+        new.slot, new.hits, new.was_hit = slot, old.hits, old.was_hit
         self._records[old.key] = self._by_slot[slot] = new
 
     def remove(self, slot: int) -> None:
         """Forget the entry in `slot`, which is free then."""
         record = self._record(slot)
-        self._hits += record.hits
         del self._records[record.key]
         self._by_slot[slot] = None
         self._free.append(slot)
@@ -99,6 +96,8 @@ class PythonTable:
 
     def is_free(self, slot: int) -> bool:
         """Say whether no entry is in `slot`."""
+        if slot < 0:  # which a list would count from its end
+            raise IndexError(f"there is no slot {slot}")
         return self._by_slot[slot] is None
 
     def take_hits(self, slot: int) -> int:
@@ -108,7 +107,6 @@ class PythonTable:
         if hits:
             record.hits = 0
             record.was_hit = True
-            self._hits += hits
         return min(hits, MAX_HITS)
 
     def was_hit(self, slot: int) -> bool:
@@ -117,15 +115,10 @@ class PythonTable:
         return record.was_hit or record.hits > 0
 
     def _record(self, slot: int) -> _Record:
-        record = self._by_slot[slot]
+        record = self._by_slot[slot] if slot >= 0 else None
         if record is None:
             raise IndexError(f"slot {slot} is free")
         return record
-
-    @property
-    def hits(self) -> int:
-        """Lookups that found a value, ever."""
-        return self._hits + sum(record.hits for record in list(self._records.values()))
 
     @property
     def slots(self) -> int:
@@ -139,11 +132,11 @@ class PythonTable:
 class _Record:
     __slots__ = ("expires_at", "hits", "key", "slot", "value", "was_hit")
 
-    def __init__(self, key: Hashable, value: Any, expires_at: float, slot: int) -> None:
+    def __init__(self, key: Hashable, value: Any, expires_at: float) -> None:
         self.key = key
         self.value = value
         self.expires_at = None if expires_at == math.inf else expires_at
-        self.slot = slot
+        self.slot = -1
         self.hits = 0
         self.was_hit = False
 

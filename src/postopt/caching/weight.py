@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from itertools import chain
+from types import MemberDescriptorType
 from typing import Any
 
 MOST_PARTS = 10_000
@@ -39,9 +41,12 @@ def weigh(value: Any) -> int:
 
 
 def _attributes(part: Any) -> list[Any]:
-    held = [vars(part)] if hasattr(part, "__dict__") else []
+    # By what the class says, not by asking the object: that may run code of its own.
+    held: list[Any] = [vars(part)] if type(part).__dictoffset__ else []
     for kind in type(part).__mro__:
-        names = vars(kind).get("__slots__", ())
-        names = (names,) if isinstance(names, str) else names
-        held.extend(getattr(part, name) for name in names if hasattr(part, name))
+        if "__slots__" in vars(kind):
+            for member in vars(kind).values():
+                if isinstance(member, MemberDescriptorType):
+                    with suppress(AttributeError):  # not set
+                        held.append(member.__get__(part))
     return held

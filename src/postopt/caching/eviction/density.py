@@ -21,7 +21,7 @@ The guard
     No prediction is right everywhere. A simulated LRU sees a sample of the requests (`ShadowLRU`); while it does
     better, the policy follows its order, and tries its own again after a while that doubles each time.
 
-Memory: 5 bytes an entry here, 16 in the sketch, and about 300 KB at most for the samples.
+Memory: 5 bytes an entry here, 16 to 32 in the sketch, and about 300 KB at most for the samples.
 
 Relatives: the density is that of GreedyDual-Size-Frequency (L. Cherkasova, 1998) and LHD (N. Beckmann, H. Chen,
 A. Cidon, "LHD: improving cache hit rate by maximizing hit density", NSDI 2018), random draws and admission those of
@@ -33,13 +33,15 @@ step is worth on real traces: docs/design/0007-eviction.md.
 
 from __future__ import annotations
 
+import math
 from array import array
+from collections.abc import Collection, Iterable, Iterator
 from random import Random
 
 from postopt.caching.base import PRIORITIES
 from postopt.caching.eviction.frequency import MOST, FrequencySketch, key_hash
-from postopt.caching.eviction.policy import LEAST_COST, Newcomer, Policy
-from postopt.caching.eviction.reuse import ReuseTable, age_bucket, no_counts
+from postopt.caching.eviction.policy import LEAST_COST, NOBODY, Newcomer, Policy
+from postopt.caching.eviction.reuse import YOUNG, YOUNG_BUCKET, ReuseTable, age_bucket, no_counts
 from postopt.caching.eviction.shadow import ShadowLRU
 
 DRAWN = 16
@@ -52,6 +54,9 @@ HALVED_EVERY = 24
 
 WATCHED = 1024
 """About how many that left are watched."""
+
+MOST_WATCHED = 8 * WATCHED
+"""Reached only while a store is not full, when nobody looks through them."""
 
 _HALVED = bytes((frequency + 1) // 2 for frequency in range(256))
 _MASK = 0xFFFF_FFFF
@@ -90,46 +95,55 @@ class Density(Policy):
         if slot == len(self._last):
             self._last.append(0)
             self._frequency.append(0)
+            if not slot & (slot + 1):  # doubled
+                self.shadow.scale(slot + 1)
         self._last[slot] = self._now & _MASK
         self._frequency[slot] = frequency
         self._classes[newcomer.priority] += 1
 
     def hit(self, slot: int) -> None:
-        """Take note that it was set again, which is a use."""
-        self._used(slot, 1)
+        """Take note that it was set again, which is a use, but no request that was answered."""
+        hashed = self._count(slot, 1)
+        if self.shadow.samples(hashed):
+            self.shadow.touched(hashed, self.entries.weights[slot], self.entries, by_count=self._by_count)
 
     def removed(self, slot: int) -> None:
         """Remember its frequency, and watch for its return if it is in the sample."""
-        hashed = key_hash(self.entries.item(slot)[0])
-        self._used(slot, self.entries.take_hits(slot))
-        self._leave(hashed, self._frequency[slot], self._last[slot])
+        hits = self.entries.take_hits(slot)
+        if hits:
+            self._used(slot, hits)
+        self._leave(key_hash(self.entries.item(slot)[0]), self._frequency[slot], self._last[slot])
         self._classes[self.entries.priorities[slot]] -= 1
 
     def victims(self, newcomer: Newcomer, weight: int, count: int) -> list[int] | None:
         """Return the least valuable of those looked at, if the newcomer is worth more than they are."""
-        self._by_count = count > 0 >= weight
-        hashed, frequency = self._arrive(newcomer)
-        self._keep_learning()
-        worth = self._reuse.index[frequency][0] * (newcomer.cost or LEAST_COST)
+        if newcomer is NOBODY:
+            worth = math.inf
+        else:
+            self._by_count = count > 0 >= weight
+            _, frequency = self._arrive(newcomer)
+            self._keep_learning()
+            worth = self._reuse.index[frequency][0] * (newcomer.cost or LEAST_COST)
         left = self._classes.copy()
-        chosen: list[int] = []
+        chosen: dict[int, None] = {}
         while weight > 0 or count > 0:
             lowest = next((c for c in range(PRIORITIES) if left[c]), PRIORITIES)
             if lowest > newcomer.priority:
                 break
-            slot, density = self._least(lowest, chosen)
+            slot = self._least(lowest, chosen)
             if lowest == newcomer.priority and not self._recency:
-                worth -= density * (self.entries.weights[slot] or 1)
+                rate = self._reuse.index[self._frequency[slot]][age_bucket(self._now - self._last[slot] & _MASK)]
+                worth -= rate * (self.entries.costs[slot] or LEAST_COST)
                 if worth < 0:
                     self._carried.append(slot)
                     break
-            chosen.append(slot)
+            chosen[slot] = None
             left[lowest] -= 1
             weight -= self.entries.weights[slot]
             count -= 1
         else:
-            return chosen
-        self._leave(hashed, frequency, self._now & _MASK)
+            return list(chosen)
+        self._leave(*self._arrive(newcomer), self._now & _MASK)
         self._arrival = None
         return None
 
@@ -143,7 +157,8 @@ class Density(Policy):
                 age = self._now - (left >> 4)
                 self._reuse.observe(left & MOST, age, (1 << 20) / self._watch_below)
             if self.shadow.samples(hashed):
-                self.shadow.missed(hashed, newcomer.weight, newcomer.cost, self.entries, by_count=self._by_count)
+                cost = newcomer.cost or LEAST_COST
+                self.shadow.missed(hashed, newcomer.weight, cost, self.entries, by_count=self._by_count)
             self._arrival = newcomer, hashed, min(self._sketch.count(hashed) + 1, MOST)
         return self._arrival[1:]
 
@@ -152,41 +167,63 @@ class Density(Policy):
         if hashed >> 20 & 0xF_FFFF < self._watch_below:
             age = self._now - last & _MASK
             self._watched[hashed] = (self._now - age) << 4 | frequency
+            if len(self._watched) > MOST_WATCHED:
+                del self._watched[next(iter(self._watched))]
 
-    def _least(self, priority: int, chosen: list[int]) -> tuple[int, float]:
-        """Look at some entries of a class, and return the least valuable one and its density."""
-        entries = self.entries
-        slots, classes = entries.slots, entries.priorities
+    def _least(self, priority: int, chosen: Collection[int]) -> int:
+        """Look at some entries of a class, and return the least valuable one."""
+        slots, classes, draw = self.entries.slots, self.entries.priorities, self._random
         looked_at = {slot for slot in self._carried if slot < slots and classes[slot] == priority}
         if self._classes[priority] <= DRAWN:
-            looked_at.update(slot for slot in range(slots) if classes[slot] == priority)
+            looked_at.update(self._slots_of(priority))
         else:
             for _ in range(DRAWN):
-                slot = classes.find(priority, int(self._random() * slots))
+                slot = int(draw() * slots)
+                if classes[slot] != priority:
+                    slot = classes.find(priority, slot)
                 looked_at.add(slot if slot >= 0 else classes.find(priority))
-        looked_at.difference_update(chosen)
-        while not looked_at:  # all drawn ones are chosen already
-            looked_at.update(slot for slot in range(slots) if classes[slot] == priority and slot not in chosen)
-        ranked = sorted((self._density(slot), slot) for slot in looked_at)
+        if chosen:
+            looked_at = {slot for slot in looked_at if slot not in chosen}
+        if not looked_at:  # all drawn ones are chosen already
+            looked_at.update(slot for slot in self._slots_of(priority) if slot not in chosen)
+        ranked = sorted(zip(self._densities(looked_at), looked_at, strict=True))
         self._carried = [slot for _, slot in ranked[1 : CARRIED + 1]]
-        density, slot = ranked[0]
-        return slot, density
+        return ranked[0][1]
 
-    def _density(self, slot: int) -> float:
-        """Return the value density of an entry, brought up to date."""
-        hits = self.entries.take_hits(slot)
-        if hits:
-            self._used(slot, hits)
-        age = self._now - self._last[slot] & _MASK
+    def _slots_of(self, priority: int) -> Iterator[int]:
+        slot = self.entries.priorities.find(priority)
+        while slot >= 0:
+            yield slot
+            slot = self.entries.priorities.find(priority, slot + 1)
+
+    def _densities(self, slots: Iterable[int]) -> list[float]:
+        """Return the value density of each of these entries, brought up to date."""
+        take_hits = self.entries.take_hits
+        for slot in slots:
+            hits = take_hits(slot)
+            if hits:
+                self._used(slot, hits)
+        now, last, frequency, index = self._now, self._last, self._frequency, self._reuse.index
         if self._recency:
-            return 1 / (1 + age)
-        rate = self._reuse.index[self._frequency[slot]][age_bucket(age)]
-        return rate * (self.entries.costs[slot] or LEAST_COST) / (self.entries.weights[slot] or 1)
+            return [1 / (1 + (now - last[slot] & _MASK)) for slot in slots]
+        costs, weights = self.entries.costs, self.entries.weights
+        # A third of what a miss costs is spent here, hence the table in place of a call.
+        return [
+            index[frequency[slot]][YOUNG_BUCKET[age] if (age := now - last[slot] & _MASK) < YOUNG else age_bucket(age)]
+            * (costs[slot] or LEAST_COST)
+            / (weights[slot] or 1)
+            for slot in slots
+        ]
 
     def _used(self, slot: int, hits: int) -> None:
-        """Take note of hits since the last look: the first ended the wait, the others followed closely."""
-        if not hits:
-            return
+        """Take note of hits since the last look."""
+        hashed = self._count(slot, hits)
+        if self.shadow.samples(hashed):
+            weight, cost = self.entries.weights[slot], self.entries.costs[slot] or LEAST_COST
+            self.shadow.hit(hashed, weight, cost, hits, self.entries, by_count=self._by_count)
+
+    def _count(self, slot: int, hits: int) -> int:
+        """Count hits, of which the first ended the wait and the others followed closely, and return the key's hash."""
         frequency = self._frequency[slot]
         self._reuse.observe(frequency, self._now - self._last[slot] & _MASK)
         frequency = min(frequency + 1, MOST)
@@ -195,10 +232,7 @@ class Density(Policy):
             frequency = min(frequency + 1, MOST)
         self._frequency[slot] = min(frequency + max(hits - 4, 0), MOST)
         self._last[slot] = self._now & _MASK
-        hashed = key_hash(self.entries.item(slot)[0])
-        if self.shadow.samples(hashed):
-            weight, cost = self.entries.weights[slot], self.entries.costs[slot]
-            self.shadow.hit(hashed, weight, cost, hits, self.entries, by_count=self._by_count)
+        return key_hash(self.entries.item(slot)[0])
 
     def _keep_learning(self) -> None:
         """Every quarter of the store's size in misses, estimate anew; called when the store is full."""

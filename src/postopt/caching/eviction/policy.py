@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from postopt.caching.base import PRIORITIES
 from postopt.caching.entries import Entries
 
 LEAST_COST = 1e-12
 """Stands for a cost of zero where a value is divided by weight, so that worthless entries still have an order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Newcomer:
+class Newcomer(NamedTuple):
     """An entry that asks for room."""
 
     key: Hashable
     weight: int
     cost: float
     priority: int
+
+
+NOBODY = Newcomer(None, 0, math.inf, PRIORITIES - 1)
+"""Stands for whoever asks for room when there is no newcomer: everything makes way for it."""
 
 
 class Policy:
@@ -49,7 +54,10 @@ class Policy:
         raise NotImplementedError
 
     def victims(self, newcomer: Newcomer, weight: int, count: int) -> list[int] | None:
-        """Return the slots to give up for `newcomer`, at least so many bytes and entries; None to refuse it."""
+        """Return the slots to give up for `newcomer`, at least so many bytes and entries; None to refuse it.
+
+        The newcomer may be `NOBODY`, who is not refused.
+        """
         raise NotImplementedError
 
     def _first(self, slots: Iterable[int], weight: int, count: int) -> list[int]:

@@ -38,17 +38,17 @@ _PRIOR_REUSES = 5.0
 _LEAST_FACTOR = 1e-3
 _KEPT = 0.9
 
-
-_SMALL = 1 << 14
-_SMALL_BUCKET = b"\0\0" + b"".join(
+YOUNG = 1 << 14
+YOUNG_BUCKET = b"\0\0" + b"".join(
     bytes((2 * octave,)) * (1 << octave - 1) + bytes((2 * octave + 1,)) * (1 << octave - 1) for octave in range(1, 14)
 )
+"""The buckets of ages below `YOUNG`, which are most."""
 
 
 def age_bucket(age: int) -> int:
     """Return the bucket of an age in misses."""
-    if age < _SMALL:
-        return _SMALL_BUCKET[age]
+    if age < YOUNG:
+        return YOUNG_BUCKET[age]
     octave = age.bit_length() - 1
     return 2 * octave + (age >> octave - 1 & 1)
 

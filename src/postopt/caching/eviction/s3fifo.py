@@ -24,7 +24,7 @@ class S3FIFO(Policy):
 
     def __init__(self) -> None:
         super().__init__()
-        self._small: OrderedDict[int, None] = OrderedDict()
+        self._small: OrderedDict[int, int] = OrderedDict()  # with the weight
         self._large: OrderedDict[int, int] = OrderedDict()  # with the hits not yet used up
         self._small_bytes = 0
         self._ghosts: OrderedDict[Hashable, None] = OrderedDict()
@@ -35,8 +35,15 @@ class S3FIFO(Policy):
             del self._ghosts[newcomer.key]
             self._large[slot] = 0
         else:
-            self._small[slot] = None
+            self._small[slot] = newcomer.weight
             self._small_bytes += newcomer.weight
+
+    def hit(self, slot: int) -> None:
+        """Take note of another weight."""
+        if slot in self._small:
+            weight = self.entries.weights[slot]
+            self._small_bytes += weight - self._small[slot]
+            self._small[slot] = weight
 
     def removed(self, slot: int) -> None:
         """Forget it."""
@@ -67,8 +74,7 @@ class S3FIFO(Policy):
         return None
 
     def _leave_small(self, slot: int) -> None:
-        del self._small[slot]
-        self._small_bytes -= self.entries.weights[slot]
+        self._small_bytes -= self._small.pop(slot)
 
     def _remember(self, slot: int) -> None:
         self._ghosts[self.entries.item(slot)[0]] = None

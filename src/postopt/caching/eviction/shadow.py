@@ -32,15 +32,15 @@ class ShadowLRU:
         lru_hits: those that LRU would have answered.
     """
 
-    __slots__ = ("_cutoff", "_keys", "_lost", "_saved", "_weight", "_won", "hits", "lru_hits", "requests")
+    __slots__ = ("_cutoff", "_keys", "_lost", "_saved", "_variance", "_weight", "_won", "hits", "lru_hits", "requests")
 
     def __init__(self) -> None:
         self.requests = self.hits = self.lru_hits = 0
         self._keys: OrderedDict[int, int] = OrderedDict()
         self._weight = 0
         self._cutoff = 1 << 20  # keys whose hash is below are sampled: all
-        # Saved by the one and not by the other, and saved by LRU at all, lately.
-        self._won = self._lost = self._saved = 0.0
+        # Saved by the one and not by the other, the squares of both, and saved by LRU at all, lately.
+        self._won = self._lost = self._variance = self._saved = 0.0
 
     def samples(self, hashed: int) -> bool:
         """Say whether the key with this `key_hash` is in the sample."""
@@ -54,6 +54,7 @@ class ShadowLRU:
         if not self._request(hashed, weight, entries, by_count=by_count):
             by_lru -= 1
             self._won += cost
+            self._variance += cost * cost
         self.lru_hits += by_lru
         self._saved += by_lru * cost
 
@@ -62,24 +63,30 @@ class ShadowLRU:
         self.requests += 1
         if self._request(hashed, weight, entries, by_count=by_count):
             self._lost += cost
+            self._variance += cost * cost
             self._saved += cost
             self.lru_hits += 1
+
+    def touched(self, hashed: int, weight: int, entries: Entries, *, by_count: bool) -> None:
+        """Take note of a use that was no request."""
+        self._request(hashed, weight, entries, by_count=by_count)
 
     def is_better(self) -> bool:
         """Say whether LRU does better lately: by more than chance and more than 0.5 %; called at even intervals.
 
-        The difference is judged by the requests on which the two differ (McNemar's test).
+        The difference is judged by the requests on which the two differ (McNemar's test, weighted by cost).
         """
         ahead = self._lost - self._won
-        better = ahead > _TOLERANCE * self._saved and ahead > _SIGMAS * math.sqrt(self._lost + self._won)
+        better = ahead > _TOLERANCE * self._saved and ahead > _SIGMAS * math.sqrt(self._variance)
         self._lost *= _REMEMBERED
         self._won *= _REMEMBERED
+        self._variance *= _REMEMBERED
         self._saved *= _REMEMBERED
         return better
 
     def forget_lately(self) -> None:
         """Begin to judge anew."""
-        self._lost = self._won = self._saved = 0.0
+        self._lost = self._won = self._variance = self._saved = 0.0
 
     def scale(self, entries: int) -> None:
         """Sample so few keys that a store of so many entries has about `SAMPLED` of them."""
