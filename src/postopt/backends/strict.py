@@ -31,6 +31,9 @@ _EXACT = _SCALARS | {int, dict, list, tuple}
 
 # Separators without spaces, as orjson and msgspec write. Cycles are found by their depth.
 compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+_sorted_compact = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"), sort_keys=True
+).encode
 
 
 def is_plain(  # noqa: C901, PLR0912  # one loop: a call for each member would double its cost
@@ -85,7 +88,42 @@ def canonical(root: object) -> bytes:
     Raises:
         TypeError: what `dumps` refuses, and NaN and infinities: as null they would equal None.
     """
+    if _has_plain_order(root):
+        try:
+            return _sorted_compact(root).encode()
+        except (ValueError, RecursionError):
+            pass  # a lone surrogate; or the stack is nearly full
     return _write(root, _ecmascript, _sorted_items)
+
+
+def _has_plain_order(root: object) -> bool:
+    """Say whether Python's own encoder writes `root` in the canonical form.
+
+    That is so for exact JSON types without floats, 64-bit integers and ASCII keys, less than 16 levels deep: what needs
+    no conversion, and sorts by code points as by UTF-16.
+    """
+    level: list[Any] = [root]
+    for _ in range(16):
+        below: list[Any] = []
+        for value in level:
+            kind = type(value)
+            if kind is str or value is None or kind is bool:
+                continue
+            if kind is int:
+                if not MIN_INTEGER <= value <= MAX_INTEGER:
+                    return False
+            elif kind is dict:
+                if not all(type(key) is str and key.isascii() for key in value):
+                    return False
+                below.extend(value.values())
+            elif kind is list or kind is tuple:
+                below.extend(value)
+            else:
+                return False
+        if not below:
+            return True
+        level = below
+    return False
 
 
 _Items = Callable[[dict[str, Any]], Iterable[tuple[str, Any]]]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
-from postopt.errors import CacheValueError
+from postopt.errors import CacheValueError, shown
 
 Key: TypeAlias = str
 """Any text; `cache_key` makes one from a prompt. Levels outside of the process may store a digest of it instead."""
@@ -14,17 +14,24 @@ Key: TypeAlias = str
 PRIORITIES = 8
 """Classes of entries, 0 to 7: a level that is full gives up entries of a lower class first."""
 
+MAX_WEIGHT = 2**64 - 1
+"""What eight bytes hold; levels in memory and `Codec` give a weight no more."""
+
+_UNORDERED = (set, frozenset)
+_COLLECTIONS = (tuple, list, *_UNORDERED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """A value and what a cache has to know about it.
 
     Times are seconds since the epoch, because they outlive the process that wrote them; spans are seconds. If the
-    wall clock is put back, entries live longer by as much.
+    wall clock is put back, entries live longer by as much. Whole numbers are stored as floats, sets of tags in order.
 
     Attributes:
         value: anything, `None` and empty values included. Levels that keep bytes take what `Codec` can encode.
-        weight: bytes that the value takes, or 0 if nobody measured; a level that measures puts its own number here.
+        weight: bytes that the value takes, 64 bits at most, or 0 if nobody measured; a level that measures puts its
+            own number here.
         cost: what making the value again would cost, zero or more: US dollars or seconds, one unit a cache.
         priority: class from 0 (given up first) to 7.
         tags: names by which a group of entries is invalidated at once.
@@ -34,7 +41,7 @@ class Entry:
         compute_seconds: how long making the value took.
 
     Raises:
-        CacheValueError: a number is negative or NaN, a priority out of range, or a tag no text.
+        CacheValueError: what should be a number is none, or negative or NaN, a priority out of range, or a tag no text.
     """
 
     value: Any
@@ -47,14 +54,28 @@ class Entry:
     compute_seconds: float = 0.0
 
     def __post_init__(self) -> None:
-        check_weight(self.weight)
-        check_amount("cost", self.cost)
-        check_amount("compute_seconds", self.compute_seconds)
-        check_priority(self.priority)
-        object.__setattr__(self, "tags", check_tags(self.tags))
-        for name in ("expires_at", "stale_until"):
-            if math.isnan(getattr(self, name)):
-                raise CacheValueError(f"{name} is NaN; seconds since the epoch are needed")
+        # All in one look, because every hit of a level that keeps bytes comes through here: it takes a third of the
+        # time of the checks below, which are for what it does not let through, and say what is wrong.
+        if not (
+            type(self.weight) is int
+            and 0 <= self.weight <= MAX_WEIGHT
+            and type(self.priority) is int
+            and 0 <= self.priority < PRIORITIES
+            and type(self.cost) is type(self.compute_seconds) is float
+            and 0 <= self.cost < math.inf
+            and 0 <= self.compute_seconds < math.inf
+            and type(self.expires_at) is type(self.stale_until) is float
+            and self.expires_at == self.expires_at  # not NaN
+            and self.stale_until == self.stale_until
+        ):
+            check_weight(self.weight)
+            check_priority(self.priority)
+            for name in ("cost", "compute_seconds"):
+                object.__setattr__(self, name, check_amount(name, getattr(self, name)))
+            for name in ("expires_at", "stale_until"):
+                object.__setattr__(self, name, check_time(name, getattr(self, name)))
+        if self.tags != ():
+            object.__setattr__(self, "tags", check_tags(self.tags))
 
     def is_fresh(self, now: float) -> bool:
         """Say whether the value may be served as it is."""
@@ -108,35 +129,64 @@ class Store(Protocol):
 
 def check_weight(weight: object) -> None:
     """Raise CacheValueError unless `weight` is an int of zero or more bytes."""
-    if type(weight) is not int or weight < 0:
-        raise CacheValueError(f"weight is {weight!r}; bytes as an int, zero or more, are needed")
+    if type(weight) is not int or not 0 <= weight <= MAX_WEIGHT:
+        _refuse("weight", weight, "bytes as an int, zero or more and of 64 bits at most, are needed")
 
 
-def check_amount(name: str, amount: float) -> None:
-    """Raise CacheValueError unless `amount` is finite and zero or more."""
-    if not 0 <= amount < math.inf:
-        raise CacheValueError(f"{name} is {amount!r}; a finite number, zero or more, is needed")
+def check_amount(name: str, amount: object) -> float:
+    """Return a finite number, zero or more, as a float; raises CacheValueError for anything else."""
+    number = _as_float(amount)
+    if not 0 <= number < math.inf:
+        _refuse(name, amount, "a finite number, zero or more, is needed")
+    return number
+
+
+def check_time(name: str, at: object) -> float:
+    """Return a moment, which may be infinitely far, as a float; raises CacheValueError for anything else."""
+    number = _as_float(at)
+    if math.isnan(number):
+        _refuse(name, at, "seconds since the epoch are needed")
+    return number
 
 
 def check_priority(priority: object) -> None:
     """Raise CacheValueError unless `priority` is one of the classes."""
     if type(priority) is not int or not 0 <= priority < PRIORITIES:
-        raise CacheValueError(f"priority is {priority!r}; an int from 0 to {PRIORITIES - 1} is needed")
+        _refuse("priority", priority, f"an int from 0 to {PRIORITIES - 1} is needed")
 
 
 def check_tags(tags: object) -> tuple[str, ...]:
-    """Return the tags as a tuple; raises CacheValueError for anything but a collection of texts."""
-    if isinstance(tags, str) or not isinstance(tags, tuple | list | set | frozenset):
-        raise CacheValueError(f"tags are {tags!r}; a tuple, list or set of texts is needed")
-    if not all(isinstance(tag, str) for tag in tags):
-        raise CacheValueError("a tag is no text")
-    return tuple(dict.fromkeys(tags))
+    """Return the tags as a tuple, each once; raises CacheValueError for anything but a collection of texts."""
+    if not isinstance(tags, _COLLECTIONS):
+        _refuse("tags", tags, "a tuple, list or set of texts is needed")
+    for tag in tags:
+        if not isinstance(tag, str):
+            raise CacheValueError(f"tags hold {shown(tag)}; texts are needed")
+    # The order of a set changes from process to process; what is stored must not.
+    return tuple(sorted(tags) if isinstance(tags, _UNORDERED) else dict.fromkeys(tags))
 
 
 def check_ttl(ttl: float | None) -> float:
     """Return how many seconds a value lives, infinity for None; raises CacheValueError if it is negative or NaN."""
     if ttl is None:
         return math.inf
-    if not ttl >= 0:
-        raise CacheValueError(f"ttl is {ttl!r}; seconds, zero or more, or None for ever are needed")
-    return ttl
+    seconds = _as_float(ttl)
+    if not seconds >= 0:
+        _refuse("ttl", ttl, "seconds, zero or more, or None for ever are needed")
+    return seconds
+
+
+def _as_float(number: object) -> float:
+    """Return a number as a float, NaN for what is none or too large to be one."""
+    if type(number) is float:
+        return number
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.nan
+
+
+def _refuse(name: str, value: object, needed: str) -> NoReturn:
+    raise CacheValueError(f"{name} is {shown(value)}; {needed}")

@@ -2,7 +2,7 @@
 
 A field that somebody forgot to put into a key is the classic wrong hit, so nothing is put in here by name: a key is
 made from every field of a prompt and its brief, those added in later versions too, but for a short deny-list. What is
-digested is JSON by the standard library, in one form (sorted keys, ASCII), and the digest is SHA-256, so neither what
+digested is JSON by the standard library, in one form (sorted keys, UTF-8), and the digest is SHA-256, so neither what
 is installed nor the version of Python changes a key.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import fields
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from postopt.backends.strict import is_plain
 from postopt.caching.base import Key
 from postopt.errors import CacheValueError
 from postopt.types import Brief, Facts, Prompt
@@ -42,15 +43,18 @@ def cache_key(prompt: Prompt, *, generator: str = "", extra: Mapping[str, JSONVa
             the address of an endpoint.
 
     Raises:
-        CacheValueError: a field or `extra` holds what JSON cannot: NaN, bytes, keys that are no text, ...
+        CacheValueError: a field or `extra` holds what JSON cannot: NaN, bytes, keys that are no text, ...; or `extra`
+            is nested more than 254 levels deep.
     """
-    request = {"prompt": prompt, "generator": generator, "extra": _with_text_keys(extra or {})}
     try:
-        digest = hashlib.sha256(_encode(request).encode()).hexdigest()
-        namespace = quote(prompt.tenant, safe="")
+        request = _encode({"prompt": prompt, "generator": generator, "extra": _checked(extra)})
+        namespace = quote(prompt.tenant, safe="", errors="surrogatepass")
+        variant = str(prompt.variant)
     except (TypeError, ValueError, RecursionError) as error:
         raise CacheValueError(f"this prompt has no key: {error}") from error
-    return f"{namespace}/{ALGORITHM}:{digest}/{prompt.variant}"
+    # surrogatepass: half a surrogate pair is no valid text, and two of them are still not the text that a pair is.
+    digest = hashlib.sha256(request.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{namespace}/{ALGORITHM}:{digest}/{variant}"
 
 
 def _plain(value: object) -> Any:
@@ -73,18 +77,15 @@ def _covered(kind: type[Prompt | Brief]) -> tuple[str, ...]:
     return names
 
 
-_encode = json.JSONEncoder(sort_keys=True, allow_nan=False, separators=(",", ":"), default=_plain).encode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"), default=_plain
+).encode
 
 
-def _with_text_keys(value: Any) -> Any:
-    """Return `value`; raises TypeError for keys that are no text, which the encoder would turn into text."""
-    pending = [value]
-    while pending:
-        part = pending.pop()
-        if isinstance(part, Mapping):
-            if not all(isinstance(key, str) for key in part):
-                raise CacheValueError("this prompt has no key: a key in `extra` is no text")
-            pending.extend(part.values())
-        elif isinstance(part, list | tuple):
-            pending.extend(part)
-    return dict(value)
+def _checked(extra: object) -> dict[str, JSONValue]:
+    """Return `extra` as a dict; raises TypeError for what the encoder would write like something else."""
+    if extra is None:
+        return {}
+    if not isinstance(extra, Mapping) or not is_plain(plain := dict(extra)):
+        raise TypeError("extra has to map texts to JSON's types, with texts as keys and integers of 64 bits throughout")
+    return plain

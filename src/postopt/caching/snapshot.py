@@ -56,15 +56,20 @@ def read_snapshot(path: Path, codec: Codec) -> Iterator[tuple[Key, Entry]]:
     Entries that this codec cannot read (made with a library that is not installed here) are left out.
 
     Raises:
-        CorruptDataError: the file is damaged, or none of these.
+        CorruptDataError: the file is damaged, or none of these; of one that has the title and the digest, and still is
+            none, what stands before the fault was yielded.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
         end = _checked_end(file, path)
         file.seek(len(_TITLE))
         while file.tell() < end:
-            key = _read(file).decode("utf-8", "surrogatepass")
-            entry = codec.decode(_read(file))
+            try:
+                key = _read(file, end).decode("utf-8", "surrogatepass")
+                data = _read(file, end)
+            except ValueError as error:
+                raise _corrupt(f"{path} has the digest of a snapshot, and is none") from error
+            entry = codec.decode(data)
             if entry is not None:
                 yield key, entry
 
@@ -86,15 +91,23 @@ def _checked_end(file: BinaryIO, path: Path) -> int:
     file.seek(0)
     digest = hashlib.sha256()
     if end < len(_TITLE) or not file.read(len(_TITLE)) == _TITLE:
-        raise CorruptDataError(f"{path} is no snapshot of this version", hint="start without it: it is only a cache")
+        raise _corrupt(f"{path} is no snapshot of this version")
     file.seek(0)
     for start in range(0, end, _CHUNK):
         digest.update(file.read(min(_CHUNK, end - start)))
     if file.read() != digest.digest():
-        raise CorruptDataError(f"{path} is damaged", hint="start without it: it is only a cache")
+        raise _corrupt(f"{path} is damaged")
     return end
 
 
-def _read(file: BinaryIO) -> bytes:
-    (length,) = _LENGTH.unpack(file.read(_LENGTH.size))
+def _corrupt(message: str) -> CorruptDataError:
+    return CorruptDataError(message, hint="start without it: it is only a cache")
+
+
+def _read(file: BinaryIO, end: int) -> bytes:
+    """Return as many bytes as the four before them say; raises ValueError if those would go beyond `end`."""
+    length = int.from_bytes(file.read(_LENGTH.size), "little")
+    left = end - file.tell()  # less than nothing, if there were no four
+    if length > left:
+        raise ValueError(f"{length} bytes are to follow, and there are {left}")
     return file.read(length)

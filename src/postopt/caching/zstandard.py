@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from postopt._optional import needs
 from postopt.backends.base import Bytes
-from postopt.errors import CorruptDataError
+from postopt.errors import CacheValueError, CorruptDataError
 
 with needs("zstandard"):
     import zstandard
@@ -23,12 +23,18 @@ class Zstandard:
     Args:
         dictionary: what `train` returned, or any bytes that the data is likely to repeat. To read, the same is needed.
         level: 1 (quick) to 19 (small).
+
+    Raises:
+        CacheValueError: the dictionary begins like one that was trained, and is none.
     """
 
     name = "zstandard"
 
     def __init__(self, dictionary: bytes = b"", level: int = 3) -> None:
-        self._contexts = _Contexts(dictionary, level)
+        try:
+            self._contexts = _Contexts(dictionary, level)
+        except zstandard.ZstdError as error:
+            raise CacheValueError(f"zstandard cannot use a dictionary of {len(dictionary)} bytes: {error}") from error
 
     def compress(self, data: Bytes) -> bytes:
         """Return a frame of `data`."""
@@ -44,12 +50,10 @@ class Zstandard:
             # The library makes room for what a frame says it holds, before it looks further.
             if zstandard.frame_content_size(data) != size:
                 raise CorruptDataError(f"a zstandard frame of {len(data)} bytes does not say that it holds {size}")
-            plain = self._contexts.decompress(data, allow_extra_data=False)
+            # It raises if the frame then holds another number.
+            return self._contexts.decompress(data, allow_extra_data=False)
         except (zstandard.ZstdError, MemoryError) as error:
             raise CorruptDataError(f"zstandard cannot decompress {len(data)} bytes: {error}") from error
-        if len(plain) != size:
-            raise CorruptDataError(f"a zstandard frame of {len(data)} bytes does not hold the {size} that it says")
-        return plain
 
 
 class _Contexts(threading.local):
