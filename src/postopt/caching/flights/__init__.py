@@ -1,0 +1,1 @@
+"""What a `Coalescer` knows of a key while somebody waits for it."""
