@@ -1,0 +1,146 @@
+"""SQLite connections that several threads and processes may use, forks of each other among them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_lock = threading.Lock()
+_connections: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+
+class Connection(sqlite3.Connection):
+    """A connection with a write-ahead log and no implicit transactions, which the child of a fork closes.
+
+    SQLite keeps account of its file locks by process and file. The child of a fork inherits the account but not the
+    locks: a connection of its own would take itself for protected, and when the parent closes, the log is deleted
+    under the child, with what it commits (https://www.sqlite.org/howtocorrupt.html, 2.6). The account is right again
+    once the child has closed what it inherited. As that is possible only while no other thread is inside of SQLite,
+    each call holds a lock, and a fork waits until it has them all.
+
+    What is committed survives the process (kill -9). After a power failure the last commits may be missing, but the
+    file is whole (`synchronous=NORMAL`).
+
+    For the same reason it never waits for a lock: where another connection has it, a call fails at once with
+    SQLITE_BUSY. Were it to wait inside of SQLite, for a connection that the fork has stopped, both would wait in vain.
+    """
+
+    def __init__(self, database: str, **options: Any) -> None:
+        self.step = threading.Lock()
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        with _lock:
+            _connections.add(self)
+        with self.step:
+            super().__init__(database, **{**options, "timeout": 0, "isolation_level": None, "check_same_thread": False})
+        try:
+            self.execute("PRAGMA journal_mode=WAL")
+            self.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            self.close()
+            raise
+
+    def cursor(self, factory: Any = None) -> Any:
+        """Return a `Cursor`, or what `factory` makes."""
+        cursor = (factory or Cursor)(self)
+        self._cursors.add(cursor)
+        return cursor
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Return a cursor that has executed this."""
+        return self.cursor().execute(sql, parameters)
+
+    def commit(self) -> None:
+        """Commit the transaction, if there is one."""
+        with self.step:
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll the transaction back, if there is one."""
+        with self.step:
+            super().rollback()
+
+    def close(self) -> None:
+        """Roll back what is open and close."""
+        with self.step:
+            # A statement that a cursor still holds would keep the connection open inside of SQLite.
+            for cursor in self._cursors:
+                sqlite3.Cursor.close(cursor)
+            self._cursors.clear()
+            super().close()
+        with _lock:
+            _connections.discard(self)
+
+    def __del__(self) -> None:
+        # One that an attempt to connect left behind when it was cancelled: nobody else can close it.
+        with suppress(sqlite3.Error):
+            super().close()
+
+
+class Cursor(sqlite3.Cursor):
+    """A cursor whose calls hold its connection's lock."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._step = connection.step
+
+    def execute(self, sql: str, parameters: Any = ()) -> Any:
+        """Execute once."""
+        with self._step:
+            return super().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any) -> Any:
+        """Execute once for each of `parameters`."""
+        with self._step:
+            return super().executemany(sql, parameters)
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        with self._step:
+            return super().fetchall()
+
+    def close(self) -> None:
+        """Let go of the statement."""
+        with self._step:
+            super().close()
+
+
+def make_file(path: Path) -> None:
+    """Make an empty database of mode 0600, and its folder with 0700, where there is none.
+
+    Raises:
+        OSError: that cannot be done.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Closing a file gives up all the locks that this process has on it, those of other connections too. So one that
+    # is there is not opened, and nobody else here opens it between the two calls.
+    with _lock, suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _before_fork() -> None:
+    _lock.acquire()
+    for connection in _connections:
+        connection.step.acquire()
+
+
+def _after_fork() -> None:
+    for connection in _connections:
+        connection.step.release()
+    _lock.release()
+
+
+def _after_fork_in_child() -> None:
+    inherited = list(_connections)
+    _after_fork()
+    for connection in inherited:
+        with suppress(sqlite3.Error):  # one that never opened
+            connection.close()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
