@@ -5,14 +5,17 @@ from postopt.testing.faults import Fault, FaultPlan
 from postopt.testing.generator import ScriptedGenerator
 from postopt.testing.generator_contract import GeneratorContract
 from postopt.testing.network import no_network
+from postopt.testing.store import FaultyStore, StoreFault
 from postopt.testing.store_contract import StoreContract
 
 __all__ = [
     "Fault",
     "FaultPlan",
+    "FaultyStore",
     "GeneratorContract",
     "ScriptedClock",
     "ScriptedGenerator",
     "StoreContract",
+    "StoreFault",
     "no_network",
 ]

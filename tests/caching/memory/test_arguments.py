@@ -18,7 +18,7 @@ from postopt.testing import ScriptedClock
 POLICIES = (Density, LRU, LFU, S3FIFO, GDSF)
 
 
-@pytest.mark.parametrize("key", [[], {}, set(), bytearray(b"a"), ([],)], ids=repr)
+@pytest.mark.parametrize("key", [[], {}, set(), bytearray(b"a"), ([],)], ids=lambda value: type(value).__name__)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_key_that_cannot_be_hashed_is_a_type_error(store, key, policy):
     one = store(policy=policy(), max_entries=2)
