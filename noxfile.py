@@ -46,7 +46,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, of the package and of its public use."""
-    session.install("-e", ".[fast,numba]", *groups("types", "peers"))
+    session.install("-e", ".[fast,numba,redis,sql]", *groups("types", "peers"))
     session.run("mypy")
     session.run("mypy", "tests/typing")
 
@@ -62,7 +62,7 @@ def imports(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def docs(session: nox.Session) -> None:
     """Build the documentation and run its examples; a warning is an error."""
-    session.install("-e", ".", *groups("docs"))
+    session.install("-e", ".[redis,sql]", *groups("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-n", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
 
@@ -88,11 +88,11 @@ def tests_torch(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 @nox.parametrize("extras", ["bare", "fast"])
 def tests(session: nox.Session, extras: str) -> None:
-    """Run the tests against the built package, without and with optional libraries."""
+    """Run the tests against the built package, without and with optional libraries and what is compiled."""
     if extras == "fast":
-        session.install(".[fast,numba]", *groups("tests", "peers"))
+        session.install(".[fast,numba,redis,sql]", *groups("tests", "peers", "stores"))
     else:
-        session.install(".", *groups("tests"))
+        session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})
     run_tests(session, measured=session.python == MEASURED)
 
 
@@ -108,5 +108,5 @@ def coverage(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Print the figures of docs/benchmarks.md; choose files with `nox -s bench -- benchmarks/test_import.py`."""
-    session.install(".[fast,numba]", *groups("bench"))
+    session.install(".[fast,numba,redis,sql]", *groups("bench"))
     session.run("pytest", "-s", *(session.posargs or ("benchmarks",)))

@@ -34,7 +34,7 @@ doctest_global_setup = 'import os; os.environ["POSTOPT_WISDOM"] = "off"'
 # References out of our own documentation are not followed: building it needs no network.
 nitpick_ignore_regex = [("py:.*", r"(?!postopt\b).*")]
 # Private parts that a public signature names.
-nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in ("E", "T", "H", "Inbox", "Clause")]
+nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in ("E", "T", "H", "K", "Inbox", "Clause")]
 
 
 def hide_protocol_constructor(

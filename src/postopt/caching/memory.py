@@ -245,7 +245,7 @@ class MemoryStore:
             self._shelf.max_bytes = max_bytes
         self.shrink(max_bytes)
 
-    def snapshot(self, path: Path, codec: Codec | None = None) -> int:
+    def snapshot(self, path: str | Path, codec: Codec | None = None) -> int:
         """Write what lives to a file, whole or not at all, and return how many entries that were.
 
         Left out are keys that are no text, and values that the codec cannot encode.
@@ -255,9 +255,9 @@ class MemoryStore:
         """
         with self._lock:
             living = self._shelf.living()
-        return write_snapshot(path, living, codec or Codec())
+        return write_snapshot(Path(path), living, codec or Codec())
 
-    def restore(self, path: Path, codec: Codec | None = None) -> int:
+    def restore(self, path: str | Path, codec: Codec | None = None) -> int:
         """Keep what `snapshot` wrote and still lives, where there is nothing newer; return how many entries.
 
         Raises:
@@ -265,7 +265,7 @@ class MemoryStore:
             OSError: it cannot be read.
         """
         kept = 0
-        for key, entry in read_snapshot(path, codec or Codec()):
+        for key, entry in read_snapshot(Path(path), codec or Codec()):
             if self._clock() < entry.ends_at and key not in self:
                 kept += self.set_entry_nowait(key, entry)
         return kept

@@ -140,8 +140,8 @@ def _details(store: object) -> dict[str, Any]:
 
 
 def _level_text(level: LevelReport) -> str:
-    parts = [f"{level.hits:,} hits"]
-    parts += [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in level.details.items()]
+    parts = [f"{level.hits:,} served"]
+    parts += [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in level.details.items() if value is not None]
     if level.refused:
         parts.append(f"{level.refused:,} values refused")
     if level.faults:

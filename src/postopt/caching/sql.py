@@ -116,7 +116,7 @@ class SQLStore(WriteBehindStore):
             codec=codec or Codec(),
             flush_seconds=flush_seconds,
             max_pending=max_pending,
-            max_bytes=bound,
+            max_bytes=max_bytes,
             deadline=deadline,
             clock=clock,
         )

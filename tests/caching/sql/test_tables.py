@@ -171,6 +171,11 @@ class TestArguments:
         with pytest.raises(CacheValueError, match=f"{next(iter(wrong))} is"):
             sqlite_database.store(**wrong)
 
+    def test_its_bounds_are_in_its_report(self, sqlite_database):
+        stats = sqlite_database.store(max_pending=2**20, max_bytes=2**24).stats()
+        assert (stats.max_pending, stats.max_bytes) == (2**20, 2**24)
+        assert sqlite_database.store().stats().max_bytes is None
+
     def test_a_driver_that_is_missing_is_named(self, sqlite_database, monkeypatch):
         from postopt.caching.sql import SQLStore
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from postopt.caching.base import Entry, Key
 from postopt.caching.codec import Codec
@@ -44,6 +45,8 @@ class SQLStats:
         unreadable: misses because the bytes were another key's, or none that the codec can read.
         pending: entries that wait to be written.
         pending_bytes: memory that they take.
+        max_pending: most bytes that wait.
+        max_bytes: most bytes of entries in the table, or None.
         flushed: entries that were written.
         outdated: entries that were not, because they were invalidated or deleted while they waited.
         refused: entries that were not taken in, because too many waited.
@@ -57,6 +60,8 @@ class SQLStats:
     unreadable: int
     pending: int
     pending_bytes: int
+    max_pending: int
+    max_bytes: int | None
     flushed: int
     outdated: int
     refused: int
@@ -73,7 +78,7 @@ class WriteBehindStore:
         codec: makes entries bytes.
         flush_seconds: longest that an entry waits before it is written.
         max_pending: most bytes that wait.
-        max_bytes: largest entry, in bytes, that the rows have room for.
+        max_bytes: bytes that the rows have room for, or None.
         deadline: seconds that a call has.
         clock: says which entries have ended.
     """
@@ -85,14 +90,15 @@ class WriteBehindStore:
         codec: Codec,
         flush_seconds: float,
         max_pending: int,
-        max_bytes: float,
+        max_bytes: int | None,
         deadline: float,
         clock: Clock,
     ) -> None:
         self._make_rows = make_rows
         self._codec = codec
         self._flush_seconds = flush_seconds
-        self._largest = min(max_bytes, max_pending // 2)
+        self._max_bytes = max_bytes
+        self._largest = max_pending // 2 if max_bytes is None else min(max_bytes, max_pending // 2)
         self._deadline = deadline
         self._clock = clock
         self._pending = Pending(max_pending)
@@ -183,8 +189,9 @@ class WriteBehindStore:
 
     def stats(self) -> SQLStats:
         """Return the counters."""
-        counted = {name: self._counts[name] for name in SQLStats.__slots__}
-        return SQLStats(**counted | {"pending": len(self._pending), "pending_bytes": self._pending.row_bytes})
+        counted: dict[str, Any] = {name: self._counts[name] for name in SQLStats.__slots__}
+        waiting = {"pending": len(self._pending), "pending_bytes": self._pending.row_bytes}
+        return SQLStats(**counted | waiting | {"max_pending": self._pending.max_bytes, "max_bytes": self._max_bytes})
 
     def _encode(self, name: bytes, entry: Entry) -> bytes:
         data = seal(name, self._codec.encode(entry))
