@@ -343,6 +343,12 @@ class TestExamples:
         assert len({post["text"] for post in posts}) == len(posts) == 36
         assert len({(post["tone"], post["language"][:2]) for post in posts}) == 12
 
+    def test_the_second_time_posts_cost_nothing(self):
+        done = subprocess.run([sys.executable, str(self.FOLDER / "cached_posts.py")], capture_output=True, check=True)
+        lines = done.stdout.decode("utf-8").splitlines()
+        assert [line.partition(":")[0] for line in lines[:6]] == ["remote"] * 3 + ["cache"] * 3
+        assert lines[6] == "3 hits (50.0% of 6), 3 computed, 0 coalesced"
+
     def test_the_script_prints_three_posts(self):
         done = subprocess.run([sys.executable, str(self.FOLDER / "write_posts.py")], capture_output=True, check=True)
         assert done.stdout.decode("utf-8").count("€42") == 3

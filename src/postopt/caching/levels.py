@@ -28,6 +28,10 @@ class Near(Protocol):
         """Return the entry, or None."""
         ...
 
+    def peek_nowait(self, key: Key) -> Entry | None:
+        """Do the same, and count neither a hit nor a miss."""
+        ...
+
     def set_entry_nowait(self, key: Key, entry: Entry) -> bool:
         """Keep the entry, and say whether it was kept."""
         ...
@@ -110,6 +114,10 @@ class Level:
     def get_nowait(self, key: Key) -> Entry | None:
         """Return what a level in memory holds."""
         return self._checked(self._near_call(lambda near: near.entry_nowait(key)))
+
+    def peek_nowait(self, key: Key) -> Entry | None:
+        """Do the same for somebody who has asked before."""
+        return self._checked(self._near_call(lambda near: near.peek_nowait(key)))
 
     def set_nowait(self, key: Key, entry: Entry) -> None:
         """Let a level in memory keep an entry."""

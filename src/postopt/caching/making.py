@@ -137,11 +137,15 @@ class Maker:
         """Return what the levels hold."""
         return self._packing.unpacked(await self._stack.get(key))
 
-    def find_sync(self, key: Key) -> Entry | None:
-        """Do as `find` does, for a thread that does not await."""
+    async def look_again(self, key: Key) -> Entry | None:
+        """Return what the levels hold, to somebody who found nothing in memory a moment ago."""
+        return self._packing.unpacked(await self._stack.look_again(key))
+
+    def look_again_sync(self, key: Key) -> Entry | None:
+        """Do the same for a thread that does not await."""
         if self._stack.far:
-            return self._wait_for(partial(self.find, key), None)
-        return self._packing.unpacked(self._stack.get_near(key))
+            return self._wait_for(partial(self.look_again, key), None)
+        return self._packing.unpacked(self._stack.look_again_near(key))
 
     def served(self, entry: Entry) -> Any:
         """Return the value of an entry that was there, and count what that saved."""
@@ -196,11 +200,11 @@ class Maker:
         try:
             while (token := await leases.acquire(key, self._lease_seconds)) is None:
                 await leases.wait(key, self._lease_seconds)
-                entry = await self.find(key)
+                entry = await self.look_again(key)
                 if entry is not None and entry.is_fresh(self._clock()):
                     return None, entry
             # Whoever had it before may just have kept its value.
-            entry = await self.find(key)
+            entry = await self.look_again(key)
         except StoreError:
             return _NO_LEASE
         except BaseException:  # it was cancelled

@@ -99,7 +99,7 @@ class CacheReport:
 
     def _headlines(self) -> list[str]:
         counters = self.counters
-        asked = counters.hits + counters.computed + self.coalesced
+        asked = counters.hits + counters.misses + counters.computed + self.coalesced
         share = f"{counters.hits / asked:.1%} of {asked:,}" if asked else "nothing asked yet"
         lines = [
             f"{counters.hits:,} hits ({share}), {counters.computed:,} computed, {self.coalesced:,} coalesced",
@@ -141,7 +141,7 @@ def _details(store: object) -> dict[str, Any]:
 
 def _level_text(level: LevelReport) -> str:
     parts = [f"{level.hits:,} served"]
-    parts += [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in level.details.items() if value is not None]
+    parts += [f"{name.replace('_', ' ')} {_shown(value)}" for name, value in level.details.items() if value]
     if level.refused:
         parts.append(f"{level.refused:,} values refused")
     if level.faults:

@@ -58,8 +58,15 @@ class Stack:
 
     def get_near(self, key: Key) -> Entry | None:
         """Return what a level in memory holds."""
+        return self._find_near(key, Level.get_nowait)
+
+    def look_again_near(self, key: Key) -> Entry | None:
+        """Do the same after `get_near`; levels count no second miss."""
+        return self._find_near(key, Level.peek_nowait)
+
+    def _find_near(self, key: Key, get: Callable[[Level, Key], Entry | None]) -> Entry | None:
         for number, level in enumerate(self.near):
-            entry = level.get_nowait(key)
+            entry = get(level, key)
             if entry is not None and self._clock() < entry.ends_at:
                 level.hits += 1
                 if number:
@@ -71,8 +78,16 @@ class Stack:
     async def get(self, key: Key) -> Entry | None:
         """Return what the quickest level that has it holds."""
         entry = self.get_near(key)
-        if entry is not None or not self.far:
-            return entry
+        return await self._get_far(key) if entry is None else entry
+
+    async def look_again(self, key: Key) -> Entry | None:
+        """Do the same after `get_near`."""
+        entry = self.look_again_near(key)
+        return await self._get_far(key) if entry is None else entry
+
+    async def _get_far(self, key: Key) -> Entry | None:
+        if not self.far:
+            return None
         with self.changes.watch() as now:
             for level in self.far:
                 entry = await level.get(key)

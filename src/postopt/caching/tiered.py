@@ -244,7 +244,7 @@ class TieredCache:
 
     async def _load(self, plan: Plan, compute: Callable[[], Awaitable[T]]) -> T:
         """Look once more, in all levels, and make what is missing."""
-        entry = await self._maker.find(plan.key)
+        entry = await self._maker.look_again(plan.key)
         if entry is None:
             return await self._maker.make(plan, compute)
         if self._is_old(entry):
@@ -253,7 +253,7 @@ class TieredCache:
         return cast("T", self._maker.served(entry))
 
     def _load_sync(self, plan: Plan, compute: Callable[[], T]) -> T:
-        entry = self._maker.find_sync(plan.key)
+        entry = self._maker.look_again_sync(plan.key)
         if entry is None:
             return self._maker.make_sync(plan, compute)
         if self._is_old(entry):
