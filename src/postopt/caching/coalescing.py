@@ -12,7 +12,8 @@ from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 
 from postopt.caching.flights.anchor import hold, let_go
-from postopt.caching.flights.caller import Caller, LoopRef, TaskCaller, TaskRun, ThreadCaller, call_in, current
+from postopt.caching.flights.caller import Caller, LoopRef, TaskCaller, TaskRun, ThreadCaller, call_in
+from postopt.caching.flights.computing import compute_here, compute_in_task, outcome_of
 from postopt.caching.flights.flight import Flight, blocked
 from postopt.caching.flights.guard import Guard
 from postopt.caching.flights.outcome import Outcome
@@ -142,7 +143,7 @@ class Coalescer:
                 caller.wait()
             if self._begin(caller):
                 # Set here, too, for the child of a fork, which knows of no flight and tells nobody.
-                caller.outcome = _compute_here(caller, compute)
+                caller.outcome = compute_here(caller, compute)
                 self._land(caller, None, caller.outcome)
         except BaseException:
             self._leave(caller, None)
@@ -207,7 +208,7 @@ class Coalescer:
         """Run `compute` in a task of its own, if `caller` still leads."""
         if not self._begin(caller):
             return
-        coroutine = _compute(caller, compute)
+        coroutine = compute_in_task(caller, compute)
         try:
             task = context.run(loop.create_task, coroutine)  # a factory need not know of contexts
         except Exception as error:  # noqa: BLE001 - of a task factory
@@ -222,7 +223,7 @@ class Coalescer:
     def _landed(self, caller: TaskCaller, run: TaskRun, task: asyncio.Task[Outcome]) -> None:
         """Take up how a task ended."""
         try:
-            outcome = _outcome(task)
+            outcome = outcome_of(task)
             told = self._land(caller, run, outcome)
         except BaseException as error:  # an interrupt; see _decide
             self._land(caller, run, Outcome(error=error))
@@ -336,31 +337,6 @@ class _Due(NamedTuple):
     outcome: Outcome | None
     told: list[Caller]
     deserted: TaskRun | None
-
-
-def _outcome(task: asyncio.Task[Outcome]) -> Outcome:
-    try:
-        return task.result()
-    except BaseException as error:  # noqa: BLE001 - it was cancelled or interrupted before its first step
-        return Outcome(error=error)
-
-
-async def _compute(caller: TaskCaller, compute: Callable[[], Awaitable[object]]) -> Outcome:
-    current.set(caller)
-    try:
-        return Outcome(await compute())
-    except BaseException as error:  # noqa: BLE001 - an exit would end the loop before anybody is told
-        return Outcome(error=error)
-
-
-def _compute_here(caller: ThreadCaller, compute: Callable[[], object]) -> Outcome:
-    token = current.set(caller)
-    try:
-        return Outcome(compute())
-    except BaseException as error:  # noqa: BLE001 - it goes on when the others have been told
-        return Outcome(error=error)
-    finally:
-        current.reset(token)
 
 
 def _tell(callers: list[Caller], leader: Caller, outcome: Outcome, here: LoopRef | None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Any
 
 from postopt.clock import Clock
@@ -32,8 +33,9 @@ class PythonTable:
         clock: seconds, compared with `expires_at`; read only for entries that end.
 
     Attributes:
-        hits: lookups that found a value, ever.
-        misses: lookups that found nothing, or nothing that lives.
+        hits: lookups that found a value, ever; of several at the very same time, a Python without a global lock may
+            count one.
+        misses: lookups that found nothing, or nothing that lives; likewise.
     """
 
     __slots__ = ("_by_slot", "_clock", "_free", "_records", "hits", "misses")
@@ -52,12 +54,13 @@ class PythonTable:
             TypeError: the key cannot be hashed.
         """
         record = self._records.get(key)
+        value = record and record.value  # before its end is looked at: `remove` sets that first
         if record is None or (record.expires_at is not None and record.expires_at <= self._clock()):
             self.misses += 1
             return default
         record.hits += 1
         self.hits += 1
-        return record.value
+        return value
 
     def find(self, key: Hashable) -> int:
         """Return the slot of `key`, whether it lives or not, or -1; nothing is counted."""
@@ -85,9 +88,14 @@ class PythonTable:
     def remove(self, slot: int) -> None:
         """Forget the entry in `slot`, which is free then."""
         record = self._record(slot)
-        del self._records[record.key]
         self._by_slot[slot] = None
         self._free.append(slot)
+        record.slot, record.expires_at = -1, -math.inf
+        record.value = None
+        # A key that is not found any more, because its hash has changed or comparing it raises, stays without an entry.
+        with suppress(Exception):
+            if self._records.get(record.key) is record:
+                del self._records[record.key]
 
     def item(self, slot: int) -> tuple[Hashable, Any, float]:
         """Return key, value and end of the entry in `slot`."""
@@ -126,7 +134,7 @@ class PythonTable:
         return len(self._by_slot)
 
     def __len__(self) -> int:
-        return len(self._records)
+        return len(self._by_slot) - len(self._free)
 
 
 class _Record:
@@ -142,6 +150,8 @@ class _Record:
 
 
 try:
-    from postopt.caching._table import Table as Table  # noqa: PLC0414 - said twice to export it
+    from postopt.caching import _table
 except ImportError:  # not compiled: no compiler, another implementation, or a build without a global lock
-    Table = PythonTable  # type: ignore[misc,assignment]  # the stub of the one describes both
+    Table = PythonTable
+else:
+    Table = _table.Table  # type: ignore[misc,assignment]  # the same methods

@@ -105,7 +105,7 @@ class TestClosed:
         assert [each.outcome() for each in waiting] == ["second"] * 2
         assert (second.runs, flights.runs, flights.abandoned) == (1, 2, 1)
 
-    @pytest.mark.filterwarnings("ignore:coroutine '_compute' was never awaited")
+    @pytest.mark.filterwarnings("ignore:coroutine 'compute_in_task' was never awaited")
     def test_before_the_first_step(self, coalescer, computation, thread):
         flights, first, second = coalescer(), computation(), computation("second", held=False)
         loop = asyncio.new_event_loop()

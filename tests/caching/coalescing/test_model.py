@@ -174,7 +174,7 @@ class CoalescerMachine(RuleBasedStateMachine):
 
     def is_run_of(self, task, call):
         coroutine = task.get_coro()
-        return coroutine.__name__ == "_compute" and coroutine.cr_frame.f_locals["caller"].flight.key == call.key
+        return coroutine.__name__ == "compute_in_task" and coroutine.cr_frame.f_locals["caller"].flight.key == call.key
 
     @precondition(lambda self: self.waiting())
     @rule(data=st.data())
