@@ -1,4 +1,4 @@
-"""The one entry point for checks: plain `nox` runs all sessions but `bench`."""
+"""The one entry point for checks: plain `nox` runs all sessions but `bench` and `fuzz`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ MEASURED = PYTHONS[0]  # coverage nearly doubles the time; one version, bare and
 # The plain build brings 3 GB of CUDA libraries, so only the CPU build is asked for. It is found where pip is set up to
 # find it (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS); elsewhere its session is skipped.
 TORCH = "torch==2.13.0+cpu"
+
+FUZZED = ("entry", "snapshot", "replies", "trace")  # the targets of tests/fuzz/fuzz_codec.py
 
 
 def groups(*names: str) -> list[str]:
@@ -110,3 +112,13 @@ def bench(session: nox.Session) -> None:
     """Print the figures of docs/benchmarks.md; choose files with `nox -s bench -- benchmarks/test_import.py`."""
     session.install(".[fast,numba,redis,sql]", *groups("bench"))
     session.run("pytest", "-s", *(session.posargs or ("benchmarks",)))
+
+
+@nox.session(python="3.11", default=False)
+def fuzz(session: nox.Session) -> None:
+    """Feed all that reads foreign bytes, half a minute each; choose with `nox -s fuzz -- entry -runs=1000000`."""
+    session.install(".[fast]", "atheris>=3.0")
+    kept = f"-artifact_prefix={session.create_tmp()}/"  # inputs that break a law
+    targets = [session.posargs] if session.posargs else [[target, "-max_total_time=30"] for target in FUZZED]
+    for arguments in targets:
+        session.run("python", "tests/fuzz/fuzz_codec.py", *arguments, kept)

@@ -77,7 +77,12 @@ def test_every_public_name_is_in_the_reference(package):
     assert missing == []
 
 
-@pytest.mark.parametrize("command", ["", "write", "doctor", "wisdom", "wisdom export", "wisdom import", "wisdom clear"])
+COMMANDS = [
+    "", "write", "doctor", "bench", "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_the_command_line_is_in_the_reference(command):
     script = [sys.executable, "-m", "postopt", *command.split(), "--help"]
     done = subprocess.run(script, capture_output=True, encoding="utf-8", check=True, timeout=60)

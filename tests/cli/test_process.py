@@ -22,7 +22,7 @@ def test_version():
 
 def test_help_names_the_commands():
     done = subprocess.run(command("--help"), capture_output=True, text=True, check=True)
-    assert {"write", "doctor", "wisdom"} <= set(done.stdout.split())
+    assert {"write", "bench", "doctor", "wisdom"} <= set(done.stdout.split())
 
 
 @pytest.mark.skipif(os.name != "posix", reason="terminals of POSIX")

@@ -157,6 +157,7 @@ resize_index(Table *self, size_t size)
     PyMem_Free(self->index);
     self->index = index;
     self->mask = size - 1;
+    self->version++;
     for (Py_ssize_t slot = 0; slot < self->slots; slot++) {
         if (self->entries[slot].key != NULL) {
             index_slot(self, slot);

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn, Protocol, TypeAlias
 
 from postopt.errors import CacheValueError, shown
@@ -21,7 +21,7 @@ _UNORDERED = (set, frozenset)
 _COLLECTIONS = (tuple, list, *_UNORDERED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class Entry:
     """A value and what a cache has to know about it.
 
@@ -53,29 +53,60 @@ class Entry:
     stale_until: float = -math.inf
     compute_seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        # All in one look, because every hit of a level that keeps bytes comes through here: it takes a third of the
-        # time of the checks below, which are for what it does not let through, and say what is wrong.
+    def __init__(
+        self,
+        *,
+        value: Any,
+        weight: int = 0,
+        cost: float = 0.0,
+        priority: int = 0,
+        tags: tuple[str, ...] = (),
+        expires_at: float = math.inf,
+        stale_until: float = -math.inf,
+        compute_seconds: float = 0.0,
+    ) -> None:
+        # All in one look, because every hit of a level makes one of these: it takes a third of the time of the checks
+        # below, which are for what it does not let through, and say what is wrong.
         if not (
-            type(self.weight) is int
-            and 0 <= self.weight <= MAX_WEIGHT
-            and type(self.priority) is int
-            and 0 <= self.priority < PRIORITIES
-            and type(self.cost) is type(self.compute_seconds) is float
-            and 0 <= self.cost < math.inf
-            and 0 <= self.compute_seconds < math.inf
-            and type(self.expires_at) is type(self.stale_until) is float
-            and self.expires_at == self.expires_at  # not NaN
-            and self.stale_until == self.stale_until
+            type(weight) is int
+            and 0 <= weight <= MAX_WEIGHT
+            and type(priority) is int
+            and 0 <= priority < PRIORITIES
+            and type(cost) is type(compute_seconds) is float
+            and 0 <= cost < math.inf
+            and 0 <= compute_seconds < math.inf
+            and type(expires_at) is type(stale_until) is float
+            and expires_at <= math.inf  # not NaN
+            and stale_until <= math.inf
         ):
-            check_weight(self.weight)
-            check_priority(self.priority)
-            for name in ("cost", "compute_seconds"):
-                object.__setattr__(self, name, check_amount(name, getattr(self, name)))
-            for name in ("expires_at", "stale_until"):
-                object.__setattr__(self, name, check_time(name, getattr(self, name)))
-        if self.tags != ():
-            object.__setattr__(self, "tags", check_tags(self.tags))
+            check_weight(weight)
+            check_priority(priority)
+            cost = check_amount("cost", cost)
+            compute_seconds = check_amount("compute_seconds", compute_seconds)
+            expires_at = check_time("expires_at", expires_at)
+            stale_until = check_time("stale_until", stale_until)
+        # By the slots themselves: `object.__setattr__`, as a frozen dataclass has it, takes three times as long.
+        _value(self, value)
+        _weight(self, weight)
+        _cost(self, cost)
+        _priority(self, priority)
+        _tags(self, tags if tags == () else check_tags(tags))
+        _expires_at(self, expires_at)
+        _stale_until(self, stale_until)
+        _compute_seconds(self, compute_seconds)
+
+    def holding(self, value: Any, *, weight: int | None = None) -> Entry:
+        """Return the same of another value, and of its weight if that is given."""
+        return Entry(
+            value=value,
+            weight=self.weight if weight is None else weight,
+            cost=self.cost,
+            priority=self.priority,
+            tags=self.tags,
+            expires_at=self.expires_at,
+            stale_until=self.stale_until,
+            compute_seconds=self.compute_seconds,
+        )
 
     def is_fresh(self, now: float) -> bool:
         """Say whether the value may be served as it is."""
@@ -85,6 +116,11 @@ class Entry:
     def ends_at(self) -> float:
         """From when on no level returns the entry."""
         return max(self.expires_at, self.stale_until)
+
+
+_value, _weight, _cost, _priority, _tags, _expires_at, _stale_until, _compute_seconds = (
+    vars(Entry)[field.name].__set__ for field in fields(Entry)
+)
 
 
 class Store(Protocol):

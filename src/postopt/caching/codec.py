@@ -189,7 +189,10 @@ class Codec:
         end = len(data) - _CHECKSUM
         if data[: len(_MAGIC)] != _MAGIC or end < _HEADER.size:
             raise _UnreadableError(_reason_at_sight(data))
-        _, length, kind, compression, dictionary, size, *numbers, tag_count = _HEADER.unpack_from(data)
+        (
+            _, length, kind, compression, dictionary, size,
+            weight, cost, expires_at, stale_until, compute_seconds, priority, tag_count,
+        ) = _HEADER.unpack_from(data)  # fmt: skip
         if length != end - _UNCOUNTED:
             raise _UnreadableError("truncated")
         body = data[:end]
@@ -198,7 +201,6 @@ class Codec:
         try:
             tags, value_at = _read_tags(body, tag_count) if tag_count else ((), _HEADER.size)
             value = self.value_of(kind, self._plain_bytes(body[value_at:], compression, dictionary, size))
-            weight, cost, expires_at, stale_until, compute_seconds, priority = numbers
             return Entry(
                 value=value,
                 weight=weight,

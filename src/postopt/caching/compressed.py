@@ -11,10 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import replace
 from typing import Any
 
-from postopt.caching.base import Entry, Key, check_ttl
+from postopt.caching.base import Entry, Key, check_tags, check_ttl
 from postopt.caching.codec import MIN_COMPRESSED, Codec, Compressor
 from postopt.caching.dictionary import Dictionaries, installed_library
 from postopt.caching.eviction import Policy
@@ -23,7 +22,8 @@ from postopt.clock import Clock
 from postopt.errors import CacheValueError, CorruptDataError, MissingDependencyError
 
 LARGE = 64 * 1024
-"""Bytes from which on LZ4 compresses, where it is installed: such values repeat enough of themselves."""
+"""Bytes from which on LZ4 compresses, where it is installed, and no dictionary is trained: such values repeat enough of
+themselves."""
 
 _HEADER = struct.Struct("<BHI")
 _PLAIN, _LIBRARY, _LZ4 = 0, 1, 2
@@ -41,9 +41,12 @@ class CompressedStore:
     and again when they have changed so much that it no longer fits; else zlib does what it can. Any thread may call any
     method.
 
+    Attributes:
+        unreadable: misses because the dictionary of a value had been dropped: hardly any, and only while threads write.
+
     Args:
-        max_bytes: bytes of compressed values and dictionaries in all. Each thread that reads or writes holds contexts
-            of about three times the dictionary on top.
+        max_bytes: bytes of compressed values and dictionaries in all. On top, each thread that reads or writes holds
+            contexts of about three times the dictionary, and samples take ten times a dictionary until it is trained.
         policy: as in `MemoryStore`; weights are compressed bytes.
         codec: turns values into bytes and back.
         level: of zstandard, 1 (quick) to 19 (small); reading takes as long at each.
@@ -66,7 +69,6 @@ class CompressedStore:
         self._clock = clock
         self._store = MemoryStore(max_bytes=max_bytes, policy=policy, clock=clock)
         self._dictionaries = Dictionaries(installed_library(level), max_bytes // 32, start)
-        self._dictionary_bytes = 0
         self._lz4 = _installed_lz4()
         self.unreadable = 0
 
@@ -99,7 +101,11 @@ class CompressedStore:
             CacheValueError: the value cannot be encoded, or a number is negative, NaN or out of range.
         """
         entry = Entry(
-            value=value, cost=cost, priority=priority, tags=tuple(tags), expires_at=self._clock() + check_ttl(ttl)
+            value=value,
+            cost=cost,
+            priority=priority,
+            tags=check_tags(tags),
+            expires_at=self._clock() + check_ttl(ttl),
         )
         return self.set_entry_nowait(key, entry)
 
@@ -109,14 +115,11 @@ class CompressedStore:
 
     def entry_nowait(self, key: Key) -> Entry | None:
         """Return all that is known of `key`, also while it is stale, or None."""
-        entry = self._store.entry_nowait(key)
-        if entry is None:
-            return None
-        try:
-            return replace(entry, value=self._unpack(entry.value))
-        except ValueError:
-            self._give_up(key)
-            return None
+        return self._unpacked(key, self._store.entry_nowait(key))
+
+    def peek_nowait(self, key: Key) -> Entry | None:
+        """Do the same, and count neither a hit nor a miss."""
+        return self._unpacked(key, self._store.peek_nowait(key))
 
     def set_entry_nowait(self, key: Key, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept.
@@ -129,8 +132,9 @@ class CompressedStore:
         except CacheValueError:
             self._store.delete_nowait(key)
             raise
-        kept = self._store.set_entry_nowait(key, replace(entry, value=packed, weight=sys.getsizeof(packed)))
-        self._account_for_dictionaries()
+        kept = self._store.set_entry_nowait(key, entry.holding(packed, weight=sys.getsizeof(packed)))
+        if self._dictionaries.is_trained:
+            self._adopt_dictionary()
         return kept
 
     def invalidate_tag_nowait(self, tag: str) -> int:
@@ -168,6 +172,15 @@ class CompressedStore:
     def __len__(self) -> int:
         return len(self._store)
 
+    def _unpacked(self, key: Key, entry: Entry | None) -> Entry | None:
+        if entry is None:
+            return None
+        try:
+            return entry.holding(self._unpack(entry.value))
+        except ValueError:
+            self._give_up(key)
+            return None
+
     def _pack(self, value: Any) -> bytes:
         kind, plain = self._codec.plain(value)
         if len(plain) < MIN_COMPRESSED:
@@ -177,7 +190,8 @@ class CompressedStore:
         else:
             number, compressor = self._dictionaries.current
             packed = _HEADER.pack(kind << 2 | _LIBRARY, number, len(plain)) + compressor.compress(plain)
-            self._dictionaries.observe(plain, len(packed))
+            if len(plain) < LARGE:
+                self._dictionaries.observe(plain, len(packed))
         return packed if len(packed) <= len(plain) else bytes((kind << 2 | _PLAIN,)) + plain
 
     def _unpack(self, packed: bytes) -> Any:
@@ -195,15 +209,11 @@ class CompressedStore:
         self.unreadable += 1
         self._store.delete_nowait(key)
 
-    def _account_for_dictionaries(self) -> None:
-        """Once there is a new dictionary, drop those that no entry needs, and make room for the rest."""
-        if self._dictionary_bytes == self._dictionaries.weight:
-            return
-        self._dictionaries.forget_unused(
-            _HEADER.unpack_from(packed)[1] for packed in self._store.values_nowait() if packed[0] & 3 == _LIBRARY
-        )
-        self._dictionary_bytes = self._dictionaries.weight
-        self._store.limit(max(self.max_bytes - self._dictionary_bytes, 1))
+    def _adopt_dictionary(self) -> None:
+        """Let entries and dictionaries share the room."""
+        held = self._store.values_nowait()
+        self._dictionaries.adopt(_HEADER.unpack_from(packed)[1] for packed in held if packed[0] & 3 == _LIBRARY)
+        self._store.limit(self.max_bytes - self._dictionaries.weight)
 
 
 def _installed_lz4() -> Compressor | None:

@@ -6,13 +6,14 @@ dictionary holds that once for all of them.
 
 from __future__ import annotations
 
+import math
 import os
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Protocol
 
 from postopt.caching.codec import Compressor
+from postopt.caching.mutex import Mutex
 from postopt.caching.zlib import WINDOW, Zlib
 from postopt.errors import MissingDependencyError
 
@@ -23,11 +24,15 @@ ten gains a hundredth (docs/design/0010)."""
 FIRST = 8
 """The first dictionary is so many times smaller than the following, and there so many times sooner."""
 
-MOST = 0xFFFF
-"""The highest number of a dictionary; there is no training after that one."""
+KEPT = 4
+"""Dictionaries at a time, the empty one aside: while entries need all of them, a new one is not taken up. It would gain
+a tenth of the bytes of what comes, and the room of the old ones is lost to entries."""
 
-_DRIFTED = 0.9
-_MEMORY = 0.995  # of the ratio lately: a value counts half after 140 others
+MOST = 0xFFFF
+"""The highest number of a dictionary; none is taken up after that one."""
+
+_DRIFTED = 1 / 0.9
+_MEMORY = 0.995  # of the share lately: a value counts half after 140 others
 _SETTLED = 500
 
 
@@ -75,6 +80,12 @@ def installed_library(level: int) -> Library:
 class Dictionaries:
     """The dictionaries of one store, numbered; 0 is the empty one.
 
+    What has been trained waits until the store takes it up with `adopt`. Any thread may call any method.
+
+    Attributes:
+        current: the number and the compressor to use for what comes.
+        weight: bytes of all dictionaries that are still there.
+
     Args:
         library: makes them.
         size: most bytes of each.
@@ -87,24 +98,20 @@ class Dictionaries:
         self._start = start
         self._compressors = {0: library.compressor(b"")}
         self._sizes = {0: 0}
-        self._current = 0
+        self.current = 0, self._compressors[0]
+        self.weight = 0
+        self._trained: tuple[int, Compressor] | None = None
         self._samples: list[bytes] = []
         self._sampled = 0
         self._wanted = self._size // FIRST
         self._training_in = 0  # the process in which a training runs
-        self._lock = threading.Lock()
-        self._ratio, self._best, self._seen = 0.0, 0.0, 0
+        self._lock = Mutex()
+        self._share, self._least, self._seen = 0.0, math.inf, 0  # what is left of a value lately, and at best
 
     @property
-    def weight(self) -> int:
-        """Bytes of all dictionaries that are still there."""
-        return sum(self._sizes.values())
-
-    @property
-    def current(self) -> tuple[int, Compressor]:
-        """The number and the compressor to use for what comes."""
-        number = self._current
-        return number, self._compressors[number]
+    def is_trained(self) -> bool:
+        """Whether a new dictionary waits to be taken up."""
+        return self._trained is not None
 
     def compressor(self, number: int) -> Compressor | None:
         """Return the compressor that knows the dictionary of this number, or None if it is there no more."""
@@ -113,12 +120,13 @@ class Dictionaries:
     def observe(self, plain: bytes, packed: int) -> None:
         """Take note of a value and how many bytes became of it; may begin a training."""
         with self._lock:
-            ratio = len(plain) / packed
+            # Not the ratio: of values that stand in the dictionary, a few would make all others look like a drift.
+            share = packed / len(plain)
             self._seen += 1
-            self._ratio += (ratio - self._ratio) * max(1 - _MEMORY, 1 / self._seen)
+            self._share += (share - self._share) * max(1 - _MEMORY, 1 / self._seen)
             if self._seen >= _SETTLED:
-                self._best = max(self._best, self._ratio)
-                if not self._wanted and self._ratio < _DRIFTED * self._best:
+                self._least = min(self._least, self._share)
+                if not self._wanted and self._share > _DRIFTED * self._least:
                     self._wanted = self._size
             if not self._wanted or self._training_in == os.getpid():
                 return
@@ -127,33 +135,49 @@ class Dictionaries:
             if self._sampled < SAMPLES * self._wanted:
                 return
             self._training_in = os.getpid()
-        self._start(self._train)
+        try:
+            self._start(self._train)
+        except RuntimeError:  # no thread can be started: at the interpreter's end, none is
+            self._trained_with(None)
 
-    def forget_unused(self, numbers: Iterable[int]) -> None:
-        """Drop the dictionaries that are not among `numbers`.
+    def adopt(self, numbers: Iterable[int]) -> None:
+        """Drop the dictionaries that are not among `numbers`, and take up the new one if that leaves room for it.
 
-        The last two stay: whoever is compressing just now may have begun with the one before.
+        The current one stays: whoever is compressing just now uses it.
         """
-        used = {0, self._current, self._current - 1, *numbers}
+        needed = {0, *numbers}
         with self._lock:
-            for number in self._compressors.keys() - used:
-                del self._compressors[number]
-                del self._sizes[number]
+            if self._trained is None:  # another thread was quicker
+                return
+            number = self.current[0]
+            for unused in self._compressors.keys() - needed - {number}:
+                del self._compressors[unused]
+                del self._sizes[unused]
+            if len(self._compressors) <= KEPT and number < MOST:
+                number += 1  # numbers are not used again: what one stands for in an entry is for ever
+                self._sizes[number], self._compressors[number] = self._trained
+                self.current = number, self._compressors[number]
+            self._trained = None
+            self.weight = sum(self._sizes.values())
 
     def _train(self) -> None:
         with self._lock:
             samples, wanted = self._samples, self._wanted
-        dictionary = self._library.train(samples, wanted)
-        compressor = self._library.compressor(dictionary)
+        trained = None
+        try:
+            dictionary = self._library.train(samples, wanted)
+            if dictionary:
+                trained = len(dictionary), self._library.compressor(dictionary)
+        finally:
+            self._trained_with(trained)
+
+    def _trained_with(self, trained: tuple[int, Compressor] | None) -> None:
         with self._lock:
-            if dictionary and self._current < MOST:
-                self._current += 1  # numbers are not used again: what one stands for in an entry is for ever
-                self._compressors[self._current] = compressor
-                self._sizes[self._current] = len(dictionary)
+            self._trained = trained
             # A small one was the first: go on collecting for a large one.
-            self._wanted = self._size if wanted < self._size else 0
+            self._wanted = self._size if self._wanted < self._size else 0
             if not self._wanted:
                 self._samples = []
                 self._sampled = 0
-            self._ratio = self._best = 0.0
+            self._share, self._least = 0.0, math.inf
             self._seen = self._training_in = 0

@@ -113,7 +113,13 @@ class Level:
 
     def get_nowait(self, key: Key) -> Entry | None:
         """Return what a level in memory holds."""
-        return self._checked(self._near_call(lambda near: near.entry_nowait(key)))
+        if self.near is None:
+            return None
+        try:
+            return self._checked(self.near.entry_nowait(key))
+        except Exception as error:  # noqa: BLE001 - a store that fails must not fail its callers
+            self._fault(error)
+            return None
 
     def peek_nowait(self, key: Key) -> Entry | None:
         """Do the same for somebody who has asked before."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from postopt.caching.base import Entry, Key, check_priority
+from postopt.caching.base import Entry, Key
 from postopt.caching.codec import Codec
 from postopt.caching.freshness import Freshness
 from postopt.caching.lease import Leases
@@ -25,8 +24,7 @@ CostOf: TypeAlias = Callable[[Any, float], float]
 """What a value cost that took so many seconds to make."""
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How to keep a value that is still to be made; arguments as of `TieredCache.get_or_compute`."""
 
     key: Key
@@ -35,9 +33,6 @@ class Plan:
     priority: int
     tags: tuple[str, ...]
     cost_of: CostOf
-
-    def __post_init__(self) -> None:
-        check_priority(self.priority)
 
 
 class Packing:
@@ -52,14 +47,14 @@ class Packing:
         if self._codec is None:
             return entry
         kind, plain = self._codec.plain(entry.value)
-        return replace(entry, value=bytes((kind,)) + plain)
+        return entry.holding(bytes((kind,)) + plain)
 
     def unpacked(self, entry: Entry | None) -> Entry | None:
         """Return the entry as it was, or None if this codec did not make it."""
         if self._codec is None or entry is None:
             return entry
         try:
-            return replace(entry, value=self._codec.value_of(entry.value[0], entry.value[1:]))
+            return entry.holding(self._codec.value_of(entry.value[0], entry.value[1:]))
         except (ValueError, TypeError, LookupError):
             self._counters.unreadable += 1
             return None

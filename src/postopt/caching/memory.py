@@ -155,12 +155,12 @@ class MemoryStore:
         if weight is None:
             weight = weigh(value)
         check_weight(weight)
-        check_amount("cost", cost)
+        cost = check_amount("cost", cost)
         check_priority(priority)
         lives = check_ttl(ttl)
         details = Details(tags=check_tags(tags)) if tags else NO_DETAILS
         expires_at = lives if lives == math.inf else self._clock() + lives
-        return self._keep(Newcomer(key, weight, float(cost), priority), value, expires_at, details)
+        return self._keep(Newcomer(key, weight, cost, priority), value, expires_at, details)
 
     def delete_nowait(self, key: Hashable) -> bool:
         """Forget `key`, and say whether it was there."""
@@ -173,13 +173,17 @@ class MemoryStore:
     def entry_nowait(self, key: Hashable) -> Entry | None:
         """Return all that is known of `key`, also while it is stale, or None; a hit only while it is fresh."""
         self.get_nowait(key)
+        return self.peek_nowait(key)
+
+    def peek_nowait(self, key: Hashable) -> Entry | None:
+        """Do the same, and count neither a hit nor a miss."""
         with self._lock:
             slot = self._entries.find(key)
             return None if slot < 0 or self._shelf.remove_ended(slot, self._clock()) else self._shelf.entry(slot)
 
     def set_entry_nowait(self, key: Hashable, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept; weighed unless it says a weight."""
-        newcomer = Newcomer(key, entry.weight or weigh(entry.value), float(entry.cost), entry.priority)
+        newcomer = Newcomer(key, entry.weight or weigh(entry.value), entry.cost, entry.priority)
         details = Details(entry.stale_until, entry.compute_seconds, entry.tags)
         return self._keep(newcomer, entry.value, entry.expires_at, NO_DETAILS if details == NO_DETAILS else details)
 
@@ -261,7 +265,7 @@ class MemoryStore:
         """Keep what `snapshot` wrote and still lives, where there is nothing newer; return how many entries.
 
         Raises:
-            CorruptDataError: the file is damaged, or none of these; nothing of it is kept.
+            CorruptDataError: the file is damaged, and nothing of it is kept; or it is none of these.
             OSError: it cannot be read.
         """
         kept = 0

@@ -30,7 +30,7 @@ class Mutex:
         self.released: list[Any] = []
         self._lock = threading.Lock()
         self._owner = 0
-        _MUTEXES.add(self)
+        _mutexes[id(self)] = self
 
     def __enter__(self) -> None:
         """Wait until nobody is inside.
@@ -65,15 +65,16 @@ class Mutex:
         self._lock.release()
 
 
-_MUTEXES: weakref.WeakSet[Mutex] = weakref.WeakSet()
+_mutexes: weakref.WeakValueDictionary[int, Mutex] = weakref.WeakValueDictionary()  # by id
 _held: list[Mutex] = []
 _forking = threading.Lock()  # of two threads that fork, one at a time holds them all
 
 
 def _hold_all() -> None:
     _forking.acquire()
-    for mutex in list(_MUTEXES):
-        if not mutex.is_mine():
+    for reference in _mutexes.valuerefs():  # a copy made at once: other threads go on making stores
+        mutex = reference()
+        if mutex is not None and not mutex.is_mine():
             mutex.hold()
             _held.append(mutex)
 

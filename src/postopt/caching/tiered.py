@@ -11,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from postopt.caching.base import Entry, Key, Store, check_tags, check_ttl
+from postopt.caching.base import Entry, Key, Store, check_priority, check_tags, check_ttl
 from postopt.caching.coalescing import Coalescer
 from postopt.caching.codec import Codec
 from postopt.caching.freshness import Freshness
@@ -173,7 +173,7 @@ class TieredCache:
             ReentrantError: `compute` asks, directly or through others, for the value that it makes.
             Exception: what `compute` raised.
         """
-        plan = Plan(key, check_ttl(ttl), check_ttl(stale_ttl), priority, check_tags(tags), cost_of or self._cost_of)
+        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of)
         self._portal.came_from_here()
         entry = self._packing.unpacked(self._stack.get_near(key))
         if entry is None:
@@ -197,7 +197,7 @@ class TieredCache:
 
         A value that is old is made anew by this call before it returns, unless another one is about it.
         """
-        plan = Plan(key, check_ttl(ttl), check_ttl(stale_ttl), priority, check_tags(tags), cost_of or self._cost_of)
+        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of)
         entry = self._packing.unpacked(self._stack.get_near(key))
         if entry is None:
             return self._coalescer.run_sync(key, partial(self._load_sync, plan, compute))
@@ -236,6 +236,19 @@ class TieredCache:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    def _plan(
+        self,
+        key: Key,
+        ttl: float | None,
+        stale_ttl: float,
+        priority: int,
+        tags: Collection[str],
+        cost_of: CostOf | None,
+    ) -> Plan:
+        check_priority(priority)
+        texts = () if tags == () else check_tags(tags)
+        return Plan(key, check_ttl(ttl), check_ttl(stale_ttl), priority, texts, cost_of or self._cost_of)
 
     def _is_old(self, entry: Entry) -> bool:
         """Say whether to make a value anew: it is stale, or soon will be."""

@@ -56,6 +56,39 @@ class Zstandard:
             raise CorruptDataError(f"zstandard cannot decompress {len(data)} bytes: {error}") from error
 
 
+class Bare:
+    """zstandard frames without magic number and size, for whoever keeps the size beside them, in memory.
+
+    Of a post that is one byte in sixty; and leaving it to others to look for what stands behind a frame saves 0.4 of
+    the 2.3 us that `Zstandard` takes to read one.
+
+    Args:
+        dictionary: what `train` returned. To read, the same is needed.
+        level: as in `Zstandard`.
+    """
+
+    def __init__(self, dictionary: bytes, level: int) -> None:
+        self._contexts = _BareContexts(dictionary, level)
+
+    def compress(self, data: Bytes) -> bytes:
+        """Return a frame of `data`."""
+        return self._contexts.compress(data)
+
+    def decompress(self, data: Bytes, size: int) -> bytes:
+        """Return the `size` bytes that were compressed; no more are ever made.
+
+        Raises:
+            CorruptDataError: the frame is damaged, or does not hold exactly that many.
+        """
+        try:
+            plain = self._contexts.decompress(data, size or 1)  # 0 stands for whatever the frame says
+        except (zstandard.ZstdError, MemoryError) as error:
+            raise CorruptDataError(f"zstandard cannot decompress {len(data)} bytes: {error}") from error
+        if len(plain) != size:
+            raise CorruptDataError(f"a zstandard frame of {len(data)} bytes holds {len(plain)}, not {size}")
+        return plain
+
+
 class _Contexts(threading.local):
     """The calling thread's contexts: `threading.local` runs the constructor once in each thread."""
 
@@ -64,6 +97,19 @@ class _Contexts(threading.local):
         # The id would repeat what the header around the frame says.
         self.compress = zstandard.ZstdCompressor(level=level, dict_data=known, write_dict_id=False).compress
         self.decompress = zstandard.ZstdDecompressor(dict_data=known).decompress
+
+
+class _BareContexts(threading.local):
+    """The same, without magic number and size."""
+
+    def __init__(self, dictionary: bytes, level: int) -> None:
+        known = zstandard.ZstdCompressionDict(dictionary) if dictionary else None
+        form = zstandard.FORMAT_ZSTD1_MAGICLESS
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            level, format=form, write_dict_id=False, write_content_size=False
+        )
+        self.compress = zstandard.ZstdCompressor(compression_params=parameters, dict_data=known).compress
+        self.decompress = zstandard.ZstdDecompressor(dict_data=known, format=form).decompress
 
 
 def train(samples: Sequence[bytes], size: int, *, level: int = 3) -> bytes:
@@ -91,9 +137,9 @@ class ZstandardLibrary:
     def __init__(self, level: int = 6) -> None:
         self._level = level
 
-    def compressor(self, dictionary: bytes) -> Zstandard:
+    def compressor(self, dictionary: bytes) -> Bare:
         """Return a compressor that knows `dictionary`."""
-        return Zstandard(dictionary, self._level)
+        return Bare(dictionary, self._level)
 
     def train(self, samples: Sequence[bytes], size: int) -> bytes:
         """Return a dictionary of at most `size` bytes, or b"" if the samples are too few or too short."""

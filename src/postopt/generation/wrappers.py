@@ -10,7 +10,7 @@ from postopt.caching.keys import JSONValue, cache_key
 from postopt.caching.near import NearDuplicates, split_prompt
 from postopt.caching.tiered import TieredCache
 from postopt.generation.base import Generator
-from postopt.types import Completion, Prompt, Trace, Usage
+from postopt.types import Completion, Prompt, Trace
 
 
 class Cached:
@@ -170,7 +170,6 @@ def _from_cache(kept: dict[str, Any]) -> Completion:
             notes=(f"kept from tier {kept['tier']}",),
         ),
         finish_reason=kept["finish_reason"],
-        usage=Usage(),
         index=int(kept["index"]),
         seed=None if kept["seed"] is None else int(kept["seed"]),
     )

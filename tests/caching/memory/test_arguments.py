@@ -45,10 +45,10 @@ def test_a_key_that_cannot_be_hashed_is_a_type_error(store, key, policy):
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [
-        *(("weight", wrong) for wrong in (-1, 1.0, True, "1", math.nan, math.inf, np.int64(5))),
-        *(("cost", wrong) for wrong in (-1, -1e-300, math.nan, math.inf, -math.inf, Decimal("NaN"))),
+        *(("weight", wrong) for wrong in (-1, 2**64, 1.0, True, "1", math.nan, math.inf, np.int64(5))),
+        *(("cost", wrong) for wrong in (-1, -1e-300, math.nan, math.inf, 10**400, True, "1", Decimal(1), Fraction(1))),
         *(("priority", wrong) for wrong in (-1, 8, 1.0, True, None, "0")),
-        *(("ttl", wrong) for wrong in (-1, -1e-300, math.nan, -math.inf)),
+        *(("ttl", wrong) for wrong in (-1, -1e-300, math.nan, -math.inf, "1")),
         *(("tags", wrong) for wrong in ("tag", b"tag", {"a": 1}, [1], (None,), iter(["a"]))),
     ],
 )
@@ -56,17 +56,17 @@ def test_a_number_out_of_range_is_an_error(store, name, wrong):
     one = store()
     one.set_nowait("key", "value", tags=("a",))
     before = one.stats()
-    with pytest.raises((CacheValueError, ArithmeticError)):
+    with pytest.raises(CacheValueError, match=name):
         one.set_nowait("key", "other", **{name: wrong})
     assert one.stats() == before
     assert one.get_nowait("key") == "value"
 
 
-@pytest.mark.parametrize("cost", [0, 3, 0.5, Decimal("0.25"), Fraction(1, 3), np.float32(0.5), True, 1e308, 5e-324])
-def test_a_cost_is_any_number(store, cost):
+@pytest.mark.parametrize("cost", [0, 3, 0.5, np.float64(0.5), 10**300, 1e308, 5e-324])
+def test_a_cost_is_an_int_or_a_float(store, cost):
     one = store(max_entries=1)
     assert one.set_nowait("key", "value", cost=cost)
-    assert one.entry_nowait("key").cost == pytest.approx(float(cost))
+    assert one.entry_nowait("key").cost == float(cost)
     one.set_nowait("other", "value", cost=cost)
     assert len(one) == 1
 
@@ -83,7 +83,7 @@ def test_how_long_a_value_lives(store, ttl):
     assert one.get_nowait("key") == ("value" if lives else None)
 
 
-@pytest.mark.parametrize("limit", [0, -1, 1.5, "1", True, 2**63, 10**30, math.inf])
+@pytest.mark.parametrize("limit", [0, -1, 1.5, "1", True, 2**63, math.inf])
 def test_a_limit_that_is_no_positive_int_is_an_error(store, limit):
     for name in ("max_bytes", "max_entries"):
         with pytest.raises(CacheValueError, match=name):
@@ -98,7 +98,7 @@ def test_a_limit_that_is_no_positive_int_is_an_error(store, limit):
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("weight", [101, 2**63, 2**64, 10**30])
+@pytest.mark.parametrize("weight", [101, 2**63, 2**64 - 1])
 def test_a_value_larger_than_the_store_is_refused_and_takes_nothing_with_it(store, policy, weight):
     left = []
     one = store(policy=policy(), max_bytes=100, on_evict=lambda key, entry: left.append((key, entry.weight)))

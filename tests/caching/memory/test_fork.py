@@ -11,6 +11,7 @@ import warnings
 import pytest
 
 from postopt.caching.eviction import LRU, Density
+from postopt.caching.mutex import Mutex
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -29,7 +30,7 @@ def in_child(story):
             story()
             status = 0
         except BaseException as error:  # noqa: BLE001 - nothing may leave the child
-            print(repr(error), file=sys.stderr)
+            sys.stderr.write(f"{error!r}\n")
         finally:
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
@@ -126,3 +127,26 @@ def test_a_fork_out_of_a_change(store, thread):
 
     thread(story).outcome()
     assert len(one) == 2
+
+
+@pytest.mark.usefixtures("busy_switching")
+def test_a_fork_while_other_threads_make_stores(thread, monkeypatch):
+    """Whatever goes wrong in the preparation of a fork, Python only prints."""
+    failures = []
+    monkeypatch.setattr(sys, "unraisablehook", failures.append)
+    stores = [Mutex() for _ in range(200)]
+    done = threading.Event()
+
+    def make():
+        while not done.is_set():
+            [Mutex() for _ in range(50)]
+
+    makers = [thread(make) for _ in range(2)]
+    try:
+        for _ in range(20):
+            in_child(lambda: [store.__enter__() for store in stores])
+    finally:
+        done.set()
+    for maker in makers:
+        maker.outcome()
+    assert failures == []

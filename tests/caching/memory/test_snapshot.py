@@ -1,21 +1,17 @@
-"""A store's entries in a file: whole, or not at all."""
+"""What a store writes to a file, and takes from it; the file itself is the matter of tests/caching/test_snapshot.py."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import shutil
 import signal
 import stat
-import struct
 import subprocess
 import sys
 from contextlib import contextmanager
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from postopt.caching import Codec, Entry
 from postopt.caching.memory import MemoryStore
@@ -61,7 +57,7 @@ def test_what_was_kept_is_kept_again(store, tmp_path):
     assert all(
         type(a.value) is type(b.value) for a, b in zip(entries(again).values(), entries(one).values(), strict=True)
     )
-    assert os.listdir(path.parent) == ["cache"]
+    assert [file.name for file in path.parent.iterdir()] == ["cache"]
 
 
 def test_what_has_ended_is_left_out_on_both_ways(store, tmp_path):
@@ -132,77 +128,20 @@ def test_what_a_library_wrote_that_is_not_here_is_left_out(store, tmp_path, monk
     again, codec = store(), Codec()
     assert again.restore(tmp_path / "cache", codec) == 1
     assert again.get_nowait("short") == "text"
-    assert codec.unreadable == {"compression": 1}
+    assert codec.unreadable.total() == codec.unreadable["compression"] == 1
 
 
-@pytest.fixture(scope="module")
-def snapshot(tmp_path_factory):
-    path = tmp_path_factory.mktemp("snapshot") / "cache"
-    filled(MemoryStore, ScriptedClock(1000.0)).snapshot(path)
-    return path.read_bytes()
-
-
-def assert_refused(folder, data):
-    path = folder / "damaged"
-    path.write_bytes(data)
-    one = MemoryStore(clock=ScriptedClock(1000.0))
-    one.set_nowait("key", "value")
-    with pytest.raises(CorruptDataError, match="damaged|no snapshot") as caught:
-        one.restore(path)
-    assert "start without it" in caught.value.hint
-    assert len(one) == 1
-
-
-def test_damage_anywhere_is_noticed(snapshot, tmp_path):
-    assert len(snapshot) > 1000
-    for place in range(len(snapshot)):
-        damaged = bytearray(snapshot)
-        damaged[place] ^= 1 << place % 8
-        assert_refused(tmp_path, damaged)
-
-
-def test_a_file_that_ends_early_is_noticed(snapshot, tmp_path):
-    for length in range(0, len(snapshot), 3):
-        assert_refused(tmp_path, snapshot[:length])
-
-
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_damage_of_any_kind_is_noticed(snapshot, tmp_path, data):
-    begin = data.draw(st.integers(0, len(snapshot)))
-    end = data.draw(st.integers(begin, len(snapshot)))
-    damaged = snapshot[:begin] + data.draw(st.binary(max_size=40)) + snapshot[end:]
-    if damaged != snapshot:
-        assert_refused(tmp_path, damaged)
-
-
-@pytest.mark.parametrize("foreign", [b"", b"\0" * 100, b"PK\3\4" * 50, b"postopt snapshot 2\n" + b"x" * 80])
-def test_another_file_is_refused(tmp_path, foreign):
-    assert_refused(tmp_path, foreign)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"\1",
-        struct.pack("<I", 2**32 - 1),
-        struct.pack("<I", 1) + b"\xff" + struct.pack("<I", 0),
-        struct.pack("<I", 1) + b"k",
-        struct.pack("<I", 1) + b"k" + struct.pack("<I", 2**31),
-        struct.pack("<I", 0) + struct.pack("<I", 9) + b"x",
-    ],
-)
-def test_a_file_that_somebody_made_on_purpose(tmp_path, body):
-    """The digest keeps off damage, not malice: such a file is refused or holds nothing."""
-    whole = b"postopt snapshot 1\n" + body
+def test_nothing_of_a_damaged_file_is_kept(store, tmp_path):
     path = tmp_path / "cache"
-    path.write_bytes(whole + hashlib.sha256(whole).digest())
-    one = MemoryStore()
-    try:
-        assert one.restore(path) == 0
-    except CorruptDataError as error:
-        assert "malformed" in str(error)
-    assert len(one) == 0
+    filled(store, ScriptedClock(1000.0)).snapshot(path)
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], whole[:-40] + b"x" + whole[-39:], b"x" + whole[1:], b""):
+        path.write_bytes(damaged)
+        one = store(clock=ScriptedClock(1000.0))
+        one.set_nowait("key", "value")
+        with pytest.raises(CorruptDataError):
+            one.restore(path)
+        assert len(one) == 1
 
 
 @contextmanager
@@ -230,7 +169,7 @@ def test_a_full_disk_leaves_the_older_file(tmp_path):
         small.snapshot(folder / "cache")
         with pytest.raises(OSError, match="No space left"):
             large.snapshot(folder / "cache")
-        assert os.listdir(folder) == ["cache"]
+        assert [file.name for file in folder.iterdir()] == ["cache"]
         assert MemoryStore().restore(folder / "cache") == 1
 
 

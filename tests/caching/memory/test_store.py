@@ -3,100 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import astuple
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given, settings
 
 from postopt.caching import Entry
 from postopt.caching.eviction import GDSF, LFU, LRU, S3FIFO, Density
-from postopt.caching.memory import PRESSURE_EVERY, MemoryStore
+from postopt.caching.memory import PRESSURE_EVERY
 from postopt.caching.shelf import SWEPT
 from postopt.errors import CacheValueError
 from postopt.testing import ScriptedClock
 
 POLICIES = (Density, LRU, LFU, S3FIFO, GDSF)
-operations = st.lists(
-    st.tuples(
-        st.sampled_from(["set", "set", "set", "get", "get", "delete", "entry", "tag", "shrink", "time", "clear"]),
-        st.integers(0, 25),  # key
-        st.integers(0, 40),  # weight
-        st.sampled_from([0.0, 1.0, 1e-9, 1e9]),  # cost
-        st.integers(0, 7),  # priority
-        st.sampled_from([None, 0.0, 5.0, 20.0]),  # ttl
-    ),
-    max_size=120,
-)
-
-
-@pytest.mark.parametrize("policy", POLICIES)
-@settings(max_examples=40, deadline=None)
-@given(steps=operations, max_bytes=st.integers(1, 200), max_entries=st.one_of(st.none(), st.integers(1, 12)))
-def test_limits_hold_and_no_value_is_anothers(policy, steps, max_bytes, max_entries):
-    clock = ScriptedClock(1000.0)
-    left = []
-    one = MemoryStore(
-        max_bytes=max_bytes,
-        max_entries=max_entries,
-        policy=policy(),
-        clock=clock,
-        on_evict=lambda key, entry: left.append((key, entry)),
-    )
-    set_last = {}  # key -> value, end, weight, cost, priority
-    asked = hits = 0
-    for number, (what, key, weight, cost, priority, ttl) in enumerate(steps):
-        if what == "set":
-            kept = one.set_nowait(
-                key, number, weight=weight, cost=cost, priority=priority, ttl=ttl, tags=[f"{key % 3}"]
-            )
-            end = math.inf if ttl is None else clock() + ttl
-            set_last[key] = (number, end, weight, cost, priority)
-            assert (key in one) == (kept and end > clock())
-        elif what == "get":
-            found = one.get_nowait(key)
-            asked += 1
-            hits += found is not None
-            if found is not None:
-                assert found == set_last[key][0]
-                assert clock() < set_last[key][1]
-        elif what == "delete":
-            there = key in one
-            assert one.delete_nowait(key) >= there
-            assert key not in one
-        elif what == "entry":
-            entry = one.entry_nowait(key)
-            asked += 1
-            if entry is not None:
-                hits += 1
-                known = (entry.value, entry.expires_at, entry.weight, entry.cost, entry.priority)
-                assert known == set_last[key]
-                assert entry.tags == (f"{key % 3}",)
-        elif what == "tag":
-            before = len(one)
-            assert before - len(one) == 0 <= one.invalidate_tag_nowait(f"{key % 3}") == before - len(one)
-            assert not [other for other in set_last if other % 3 == key % 3 and other in one]
-        elif what == "shrink":
-            before = one.stats().bytes
-            assert one.shrink(weight) == before - one.stats().bytes
-            assert one.stats().bytes <= max(weight, 0)
-        elif what == "time":
-            clock.advance(weight / 4)
-        elif what == "clear" and key == 0:
-            one.clear()
-            assert len(one) == 0
-        stats = one.stats()
-        held = [one.entry_nowait(key) for key in range(26) if key in one]
-        asked += len(held)
-        hits += len(held)
-        assert sum(entry.weight for entry in held) <= stats.bytes <= max_bytes
-        assert len(held) <= stats.entries == len(one) <= (max_entries or math.inf)
-        assert (one.stats().hits, one.stats().misses) == (hits, asked - hits)
-    assert len(left) == one.stats().evicted + one.stats().refused
-    for slot in one._shelf.taken():
-        one._shelf.remove(slot)
-    assert (one.stats().bytes, len(one), one._shelf._details, one._shelf._tagged) == (0, 0, {}, {})
 
 
 def test_the_figures_are_exact(store):

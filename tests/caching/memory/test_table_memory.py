@@ -171,7 +171,7 @@ def test_garbage_that_is_collected_while_an_item_is_made(table):
 
     real = table(float)
     item = real.item
-    real.put(Thing(), "".join(["a", "value"]), math.inf)
+    real.put(Thing(), "".join("value"), math.inf)  # an object that only the table holds
     threshold = gc.get_threshold()
     gc.set_threshold(0)
     try:
@@ -183,7 +183,7 @@ def test_garbage_that_is_collected_while_an_item_is_made(table):
         gc.set_threshold(*threshold)
     assert len(tuples) == 5000
     assert type(found[0]) is Thing
-    assert found[1:] == ("avalue", math.inf)
+    assert found[1:] == ("value", math.inf)
     gc.collect()
     assert len(real) == 0
 

@@ -33,7 +33,7 @@ KEYS = [
     -2,  # with the hash of -1
     2**61 - 1,  # with the hash of 0
     "text",
-    "".join(["te", "xt"]),
+    "".join("text"),  # equal to the one before, and another object
     b"text",
     "",
     None,

@@ -26,53 +26,53 @@ class Key:
         return self.number == other.number
 
 
+def read_until(done, real, key_of):
+    """Ask for everything all the time, and return how often there was something and how often not."""
+    hits = misses = 0
+    while not done.is_set():
+        for number in range(KEYS):
+            value = real.get(key_of(number))
+            if value is None:
+                misses += 1
+            else:
+                hits += 1
+                assert value[0] == number
+    return hits, misses
+
+
+def change(real, key_of, clock):
+    """Put, replace and remove, and return the slots of those that are there in the end."""
+    slots = {}
+    for turn in range(1500):
+        number = turn * 7 % KEYS
+        end = math.inf if turn % 3 else clock() + 2
+        if number not in slots:
+            slots[number] = real.put(key_of(number), (number, turn), end)
+        elif turn % 2:
+            real.remove(slots.pop(number))
+        else:
+            real.replace(slots[number], (number, turn), end)
+            real.take_hits(slots[number])
+        clock.advance(0.1)
+        assert real.find(key_of(number)) == slots.get(number, -1)
+    return slots
+
+
 @pytest.mark.usefixtures("busy_switching")
 @pytest.mark.parametrize("key_of", [str, int, Key], ids=lambda kind: kind.__name__)
 def test_never_the_value_of_another_key(table, thread, key_of):
     clock = ScriptedClock(0.0)
     real = table(clock)
     done = threading.Event()
-    hits, misses = [], []
-
-    def read():
-        found = missed = 0
-        while not done.is_set():
-            for number in range(KEYS):
-                value = real.get(key_of(number))
-                if value is None:
-                    missed += 1
-                else:
-                    found += 1
-                    assert value[0] == number
-        hits.append(found)
-        misses.append(missed)
-
-    def change():
-        slots = {}
-        for turn in range(1500):
-            number = turn * 7 % KEYS
-            end = math.inf if turn % 3 else clock() + 2
-            if number in slots and turn % 2:
-                real.remove(slots.pop(number))
-            elif number in slots:
-                real.replace(slots[number], (number, turn), end)
-                real.take_hits(slots[number])
-            else:
-                slots[number] = real.put(key_of(number), (number, turn), end)
-            clock.advance(0.1)
-            assert real.find(key_of(number)) == slots.get(number, -1)
-        return slots
-
-    readers = [thread(read) for _ in range(READERS)]
+    readers = [thread(read_until, done, real, key_of) for _ in range(READERS)]
     try:
-        slots = thread(change).outcome()
+        slots = thread(change, real, key_of, clock).outcome()
     finally:
         done.set()
-    for reader in readers:
-        reader.outcome()
+    seen = [reader.outcome() for reader in readers]
     assert len(real) == len(slots)
-    assert sum(hits) > 0
-    assert real.misses <= sum(misses)
+    assert sum(hits for hits, _ in seen) > 0
+    assert real.misses <= sum(misses for _, misses in seen)
     for number in range(KEYS):
         assert real.find(key_of(number)) == slots.get(number, -1)
 

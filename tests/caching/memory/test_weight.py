@@ -49,7 +49,7 @@ def test_attributes_count():
             self.__private = text * 2
 
     class OneSlot:
-        __slots__ = "text"
+        __slots__ = "text"  # noqa: PLC0205 - a text of one name is what Python takes, too
 
         def __init__(self):
             self.text = text

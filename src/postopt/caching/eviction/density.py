@@ -45,6 +45,10 @@ from postopt.caching.eviction.reuse import YOUNG, YOUNG_BUCKET, ReuseTable, age_
 from postopt.caching.eviction.shadow import ShadowLRU
 
 DRAWN = 16
+DRAWN_BY_AGE = 64
+"""In place of `DRAWN` while the order of LRU is followed: with 16, 6 % of the hits are lost where most reuses come when
+an entry is about to go, with 64 less than 1 %."""
+
 CARRIED = 8
 HORIZON = 16
 """For how many times the store's size in misses those that left are watched."""
@@ -174,10 +178,11 @@ class Density(Policy):
         """Look at some entries of a class, and return the least valuable one."""
         slots, classes, draw = self.entries.slots, self.entries.priorities, self._random
         looked_at = {slot for slot in self._carried if slot < slots and classes[slot] == priority}
-        if self._classes[priority] <= DRAWN:
+        drawn = DRAWN_BY_AGE if self._recency else DRAWN
+        if self._classes[priority] <= drawn:
             looked_at.update(self._slots_of(priority))
         else:
-            for _ in range(DRAWN):
+            for _ in range(drawn):
                 slot = int(draw() * slots)
                 if classes[slot] != priority:
                     slot = classes.find(priority, slot)

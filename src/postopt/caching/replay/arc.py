@@ -69,7 +69,7 @@ class ARC:
 
     def _give_up(self, *, to_frequent: bool) -> None:
         recent = len(self._recent)
-        if recent and (recent > self._target or (to_frequent and recent == int(self._target)) or not self._frequent):
+        if recent and (recent > self._target or (to_frequent and recent == self._target)):
             self._left_recent[self._recent.popitem(last=False)[0]] = None
-        elif self._frequent:
+        else:
             self._left_frequent[self._frequent.popitem(last=False)[0]] = None

@@ -55,10 +55,11 @@ class Comparison:
 
 def compare(trace: Trace, size: float) -> Comparison:
     """Replay a trace at a cache of `size`: by hits if all keys weigh and cost the same, else by what they save."""
-    capacity = max(1, int(size * sum(trace.weights)))
     if trace.is_uniform:
-        reached = {name: float(hits) for name, hits in _replay_hits(trace, capacity)}
-        return Comparison(size, capacity, float(most_hits(trace, capacity)), reached)
+        entries = max(1, int(size * len(trace.weights)))
+        reached = {name: float(hits) for name, hits in _replay_hits(trace, entries)}
+        return Comparison(size, entries, float(most_hits(trace, entries)), reached)
+    capacity = max(1, int(size * sum(trace.weights)))
     reached = {name: replay(trace, capacity, make())[1] for name, make in POLICIES.items()}
     return Comparison(size, capacity, clairvoyant_savings(trace, capacity), reached)
 
@@ -78,8 +79,8 @@ def replay(trace: Trace, capacity: int, policy: Policy) -> tuple[int, float]:
     return hits, saved
 
 
-def _replay_hits(trace: Trace, capacity: int) -> Iterator[tuple[str, int]]:
+def _replay_hits(trace: Trace, entries: int) -> Iterator[tuple[str, int]]:
     for name, make in POLICIES.items():
-        yield name, replay(trace, capacity, make())[0]
+        yield name, replay(trace, entries * trace.weights[0], make())[0]
     for name, simulate in SIMULATED.items():
-        yield name, simulate(trace, capacity)
+        yield name, simulate(trace, entries)

@@ -21,6 +21,7 @@ def most_hits(trace: Trace, entries: int) -> int:
     following = _next_requests(trace.keys)
     never = len(trace.keys)
     due: dict[int, int] = {}  # of what is held: when it is asked for next
+    # Of each request one; those that a hit has made untrue are of the past, and so never the latest.
     latest: list[tuple[int, int]] = []
     hits = 0
     for now, key in enumerate(trace.keys):
@@ -29,8 +30,6 @@ def most_hits(trace: Trace, entries: int) -> int:
         elif following[now] == never:
             continue
         elif len(due) == entries:
-            while due.get(latest[0][1]) != -latest[0][0]:
-                heapq.heappop(latest)
             if -latest[0][0] <= following[now]:
                 continue
             del due[heapq.heappop(latest)[1]]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import gzip
 import lzma
+import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import IO
 
-from postopt.errors import CacheValueError
+from postopt.errors import CacheValueError, shown
+
+MOST_TOKENS = 2**32
+"""More than that is no number of tokens; and weights then fit into what a store takes."""
 
 _OPENERS = {".xz": lzma.open, ".gz": gzip.open}
 
@@ -25,7 +30,7 @@ class Trace:
     """Requests by number of their key, in order.
 
     Attributes:
-        name: of the file.
+        name: of the file, without the endings that say how it is written.
         keys: for each request, from 0 on in the order of their first request.
         weights: bytes of each key.
         costs: of making each key's value again.
@@ -71,7 +76,7 @@ def read_trace(path: Path) -> Trace:
     keys = [numbers.setdefault(row["key"], len(numbers)) for row in _rows(path, ("key",))]
     if not keys:
         raise CacheValueError(f"{path} holds no requests")
-    return Trace(path.name.partition(".")[0], keys, [1] * len(numbers), [1.0] * len(numbers))
+    return Trace(_bare_name(path), keys, [1] * len(numbers), [1.0] * len(numbers))
 
 
 def read_tokens(path: Path) -> list[tuple[float, float]]:
@@ -81,25 +86,42 @@ def read_tokens(path: Path) -> list[tuple[float, float]]:
         CacheValueError: the file is no such thing.
         OSError: it cannot be read.
     """
-    columns = ("in_tokens", "out_tokens")
-    try:
-        tokens = [(float(row["in_tokens"]), float(row["out_tokens"])) for row in _rows(path, columns)]
-    except ValueError as error:
-        raise CacheValueError(f"{path} holds tokens that are no numbers: {error}") from error
+    rows = _rows(path, ("in_tokens", "out_tokens"))
+    tokens = [(_tokens(path, row["in_tokens"]), _tokens(path, row["out_tokens"])) for row in rows]
     if not tokens:
         raise CacheValueError(f"{path} holds no tokens")
     return tokens
+
+
+def _tokens(path: Path, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= MOST_TOKENS:
+        raise CacheValueError(f"{path} holds {shown(text)} as tokens; a number from 0 to {MOST_TOKENS:,} is needed")
+    return number
+
+
+def _bare_name(path: Path) -> str:
+    name = path.name
+    for ending in (*_OPENERS, ".csv"):
+        name = name.removesuffix(ending)
+    return name
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[Mapping[str, str]]:
     opener = _OPENERS.get(path.suffix, open)
     file: IO[str]
     try:
-        with opener(path, "rt", encoding="utf-8", newline="") as file:  # type: ignore[operator]  # one of three alike
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:  # type: ignore[operator]  # one of three alike
             reader = csv.DictReader(file)
             absent = set(columns) - set(reader.fieldnames or ())
             if absent:
                 raise CacheValueError(f"{path} has no column {', '.join(sorted(absent))}")
-            yield from reader
-    except (UnicodeDecodeError, csv.Error, lzma.LZMAError, gzip.BadGzipFile, EOFError) as error:
+            for row in reader:
+                if any(row[column] is None for column in columns):
+                    raise CacheValueError(f"{path} has too few columns in line {reader.line_num}")
+                yield row
+    except (UnicodeDecodeError, csv.Error, lzma.LZMAError, zlib.error, gzip.BadGzipFile, EOFError) as error:
         raise CacheValueError(f"{path} cannot be read as CSV: {error}") from error

@@ -95,6 +95,6 @@ class WTinyLFU:
                 self._step = _STEP * self._entries * (1 if self._step > 0 else -1)
             else:
                 self._step *= _STEP_DECAY
-            self._window_size = min(max(1.0, self._window_size + self._step), 0.8 * self._entries)
+            self._window_size = max(1.0, min(self._window_size + self._step, 0.8 * self._entries))
         self._last_ratio = ratio
         self._requests = self._hits = 0
