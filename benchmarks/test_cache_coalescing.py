@@ -234,9 +234,10 @@ async def in_tasks(make, body, *, cancel):
 
 
 def in_threads(make, body):
-    call, errors = make(body), []
+    call, errors, start = make(body), [], threading.Barrier(CALLERS)
 
     def run():
+        start.wait()  # on a busy machine it takes longer to start them all than the body takes
         try:
             call()
         except BodyError as error:

@@ -13,6 +13,7 @@ SQLite does not (`synchronous=NORMAL`).
 import asyncio
 import importlib.util
 import platform
+import sys
 import tempfile
 from pathlib import Path
 from statistics import median, quantiles
@@ -40,6 +41,7 @@ def start_postgresql():
     path = Path(__file__).parents[1] / "tests" / "caching" / "sql" / "conftest.py"
     spec = importlib.util.spec_from_file_location("sql_conftest", path)
     tests = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = tests  # where its dataclasses look themselves up
     spec.loader.exec_module(tests)
     programs = tests.find_programs()
     return programs and tests.Server(programs, fsync="on")

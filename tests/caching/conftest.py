@@ -23,6 +23,8 @@ def store_upon_python():
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(sys.modules, "postopt.caching._table", None)
+            # The package keeps what it has loaded as an attribute, and `from` takes that.
+            patch.delattr(postopt.caching, "_table", raising=False)
             for name in names:
                 del sys.modules[name]
             return importlib.import_module("postopt.caching.memory").MemoryStore

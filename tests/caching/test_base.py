@@ -97,6 +97,16 @@ class TestWhatAnEntryTakes:
         assert Entry(value=1) != Entry(value=1, priority=1)
 
 
+class TestAnotherValue:
+    @given(st.none() | st.text(), st.integers(0, 2**64 - 1))
+    def test_all_else_stays(self, value, weight):
+        entry = Entry(
+            value=1, weight=7, cost=0.5, priority=3, tags=("a",), expires_at=9.0, stale_until=12.0, compute_seconds=2.0
+        )
+        assert entry.holding(value) == replace(entry, value=value)
+        assert entry.holding(value, weight=weight) == replace(entry, value=value, weight=weight)
+
+
 class TestTimes:
     @given(times, times, times)
     def test_fresh_until_the_end_of_freshness_and_there_until_the_later_end(self, expires_at, stale_until, now):

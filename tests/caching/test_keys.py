@@ -183,6 +183,12 @@ class TestForm:
         assert len({key.partition("/")[0] for key in keys}) == len(keys) == len({*others, tenant})
         assert {key.count("/") for key in keys} == {2}
 
+    def test_a_long_prompt_has_a_short_key(self):
+        brief, long = Brief(topic="bread"), "\ud800ñ" * 2**20
+        keys = {cache_key(Prompt(brief=brief, text=text)) for text in (long, long + " ", " " + long, long[:-1])}
+        assert len(keys) == 4
+        assert {len(key) for key in keys} == {len(cache_key(Prompt(brief=brief)))}
+
     def test_variants_of_a_prompt_share_all_but_the_end(self):
         keys = [cache_key(Prompt(brief=Brief(topic="bread"), variant=variant)) for variant in range(12)]
         assert len(set(keys)) == 12
@@ -294,17 +300,20 @@ def test_the_form_is_pinned():
 
 
 def test_no_process_makes_another_key():
+    """Whatever its hashes, its locale, and the libraries that it has."""
+    brief = Brief(topic="2 €", facts={"b": "1", "a": "2"})
     script = (
+        "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:]));"
         "from postopt import Brief; from postopt.types import Prompt; from postopt.caching import cache_key;"
         "print(cache_key(Prompt(brief=Brief(topic='2 \\u20ac', facts=dict(b='1', a='2'))), extra=dict(y=1, x=[])))"
     )
     printed = {
         subprocess.run(
-            [sys.executable, "-c", script],
+            [sys.executable, "-c", script, *hidden],
             env={**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": "C"},
             capture_output=True,
             check=True,
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed, hidden in (("1", []), ("2", ["orjson", "msgspec", "xxhash", "blake3", "numpy"]))
     }
-    assert len(printed) == 1
+    assert printed == {f"{cache_key(Prompt(brief=brief), extra={'x': [], 'y': 1})}\n".encode()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import struct
 import tracemalloc
@@ -66,7 +67,7 @@ class TestDamage:
         damaged = [whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :] for place in range(len(whole))]
         for data in (*damaged, *(whole[:end] for end in range(len(whole))), whole + b"\x00", whole * 2):
             path.write_bytes(data)
-            with pytest.raises(CorruptDataError, match="damaged|no snapshot of this version") as caught:
+            with pytest.raises(CorruptDataError, match=r"damaged|no snapshot of this version") as caught:
                 next(read_snapshot(path, Codec()))
             assert "start without it" in caught.value.hint
 
@@ -106,10 +107,8 @@ class TestForged:
     def test_any_file_gives_keys_and_entries_or_is_refused(self, tmp_path_factory, entries, rest):
         path = tmp_path_factory.mktemp("forged") / "snapshot"
         path.write_bytes(with_digest(b"".join(piece(*entry) for entry in entries) + rest))
-        try:
+        with contextlib.suppress(CorruptDataError):
             assert list(read_snapshot(path, Codec())) == []
-        except CorruptDataError:
-            pass
 
     def test_a_length_that_lies_takes_no_memory(self, path):
         path.write_bytes(with_digest(struct.pack("<I", 2**31)))

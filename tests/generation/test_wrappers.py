@@ -8,16 +8,18 @@ from dataclasses import replace
 import pytest
 
 from postopt import Brief, Completion, PostWriter, Prompt, TemplateGenerator, Trace, Usage
+from postopt.caching.base import Entry
 from postopt.caching.coalescing import Coalescer
 from postopt.caching.codec import Codec
+from postopt.caching.keys import cache_key
 from postopt.caching.memory import MemoryStore
 from postopt.caching.near import NearDuplicates
 from postopt.caching.tiered import TieredCache
 from postopt.errors import CacheValueError, GenerationError, PostRejectedError
 from postopt.generation.wrappers import Cached, Coalesced
-from postopt.testing import FaultyStore, GeneratorContract, ScriptedGenerator
+from postopt.testing import FaultyStore, GeneratorContract, ScriptedClock, ScriptedGenerator
 
-BRIEF = Brief(topic="fresh bread", facts={"price": "$3.50"})
+BRIEF = Brief(topic="fresh bread")
 ANSWER = Completion(
     text="Bread for $3.50",
     generator="remote",
@@ -187,6 +189,65 @@ class TestCached:
         asyncio.run(use())
 
 
+class TestWhatIsNotKept:
+    @pytest.mark.parametrize("bad", ["Bread for $3.00", "Cheap bread for $3.50", " \n"])
+    def test_an_answer_that_breaks_its_brief(self, bad):
+        brief = Brief(topic="bread", facts={"price": "$3.50"}, forbidden=("cheap",))
+
+        async def use():
+            scripted, _, generator = cached([bad, "Bread for $3.50"])
+            writer = PostWriter(generator)
+            written = [(await writer.write(brief, 1)) for _ in range(2)]
+            assert len(scripted.prompts) <= 2
+            assert written[-1][0].text == "Bread for $3.50"
+            assert (await writer.write(brief, 1))[0].trace.tier == "cache"
+
+        asyncio.run(use())
+
+    @pytest.mark.parametrize("foreign", [5, None, "text", [], {}, {"text": 1}, {"text": "a", "generator": "g"}])
+    def test_what_somebody_else_put_there_is_replaced(self, foreign):
+        async def use():
+            scripted, cache, generator = cached(["a"])
+            await cache.set(cache_key(prompt(), generator=generator.name), Entry(value=foreign))
+            assert (await generator.generate(prompt())).text == "a"
+            assert (await generator.generate(prompt())).trace.tier == "cache"
+            assert len(scripted.prompts) == 1
+
+        asyncio.run(use())
+
+    def test_what_comes_back_again_and_again_is_not_asked_for_for_ever(self):
+        class Stubborn(MemoryStore):
+            def entry_nowait(self, key):
+                return Entry(value="garbage")
+
+        async def use():
+            generator = Cached(ScriptedGenerator(["a"]), TieredCache(Stubborn()))
+            assert (await generator.generate(prompt())).text == "a"
+
+        asyncio.run(use())
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("settings", "named"),
+        [
+            ({"pool": 0}, "pool"),
+            ({"pool": "x"}, "pool"),
+            ({"ttl": float("nan")}, "ttl"),
+            ({"stale_ttl": -1}, "stale_ttl"),
+            ({"usd_per_second": float("nan")}, "usd_per_second"),
+            ({"tags": "bread"}, "tags"),
+        ],
+    )
+    def test_what_cannot_be_used_is_refused_at_once(self, settings, named):
+        with pytest.raises(CacheValueError, match=named):
+            cached([], **settings)
+
+    def test_a_store_is_no_cache(self):
+        with pytest.raises(CacheValueError, match=r"TieredCache\(MemoryStore\(\)\)"):
+            Cached(ScriptedGenerator([]), MemoryStore())
+
+
 class TestOtherWords:
     """With `near`, a prompt in other words is answered, and only such a one."""
 
@@ -213,6 +274,46 @@ class TestOtherWords:
             hit = await generator.generate(Prompt(brief=Brief(topic="fresh  bread")))
             assert (hit.trace.cost_usd, hit.trace.saved_usd, hit.trace.tier) == (0.0, 0.01, "cache")
             assert cache.stats().counters.cost_spent == 0.01
+
+        asyncio.run(use())
+
+    def test_it_lives_no_longer_than_the_answer_to_the_first_words(self):
+        async def use():
+            clock = ScriptedClock(100.0)
+            scripted, cache = ScriptedGenerator(["a", "b", "c"]), TieredCache(MemoryStore(clock=clock), clock=clock)
+            generator = Cached(scripted, cache, ttl=10, tags=("bread",), near=NearDuplicates())
+
+            async def texts():
+                topics = ("Our fresh bread", "our fresh  bread!")
+                return [(await generator.generate(Prompt(brief=Brief(topic=topic)))).text for topic in topics]
+
+            assert await texts() == ["a", "a"]
+            clock.advance(6)
+            assert await texts() == ["a", "a"]
+            clock.advance(6)
+            assert await texts() == ["b", "b"]
+            await cache.invalidate_tag("bread")
+            assert await texts() == ["c", "c"]
+
+        asyncio.run(use())
+
+    def test_an_answer_that_breaks_its_brief_is_not_found(self):
+        assert self.ask("Fresh bread", "fresh  bread", facts={"price": "$1"}) == ["a", "b"]
+
+    def test_a_failure_to_look_costs_no_answer(self):
+        class Broken(NearDuplicates):
+            def find(self, text, *, context=None):
+                raise RuntimeError("secret")
+
+            def add(self, text, value, *, context=None):
+                raise RuntimeError("secret")
+
+        async def use():
+            scripted, cache, _ = cached(["a"])
+            generator = Cached(scripted, cache, near=Broken())
+            assert (await generator.generate(prompt())).text == "a"
+            assert (await generator.generate(prompt())).trace.tier == "cache"
+            assert generator.near_failures == 2
 
         asyncio.run(use())
 

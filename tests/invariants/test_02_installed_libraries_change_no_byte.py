@@ -9,8 +9,9 @@ HIDE = f"import sys; sys.modules.update(dict.fromkeys({sorted(_INSTALL)!r}))\n"
 
 PERSIST = """
 import asyncio, hashlib, json
-from postopt import Brief
+from postopt import Brief, Prompt
 from postopt.backends.json import canonical
+from postopt.caching import Codec, Entry, cache_key
 from postopt.generation.templates import TemplateGenerator
 from postopt.writer import PostWriter
 
@@ -24,6 +25,8 @@ print(json.dumps({
     "ids": [post.id for post in posts],
     "texts": [post.text for post in posts],
     "grammar": posts[0].trace.model,
+    "key": cache_key(Prompt(brief=brief, tenant="ñ", temperature=0.5), generator="remote", extra=value),
+    "entry": Codec().encode(Entry(value=[value] * 40, cost=0.5, tags=("a", "b"), expires_at=1.8e9)).hex(),
 }))
 """
 

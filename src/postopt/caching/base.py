@@ -202,13 +202,21 @@ def check_tags(tags: object) -> tuple[str, ...]:
     return tuple(sorted(tags) if isinstance(tags, _UNORDERED) else dict.fromkeys(tags))
 
 
-def check_ttl(ttl: float | None) -> float:
+def check_seconds(name: str, seconds: object) -> float:
+    """Return a finite number of seconds, more than zero, as a float; raises CacheValueError for anything else."""
+    number = _as_float(seconds)
+    if not 0 < number < math.inf:
+        _refuse(name, seconds, "seconds, more than zero, are needed")
+    return number
+
+
+def check_ttl(ttl: float | None, name: str = "ttl") -> float:
     """Return how many seconds a value lives, infinity for None; raises CacheValueError if it is negative or NaN."""
     if ttl is None:
         return math.inf
     seconds = _as_float(ttl)
     if not seconds >= 0:
-        _refuse("ttl", ttl, "seconds, zero or more, or None for ever are needed")
+        _refuse(name, ttl, "seconds, zero or more, or None for ever are needed")
     return seconds
 
 

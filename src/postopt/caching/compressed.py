@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from postopt.caching.base import Entry, Key, check_tags, check_ttl
@@ -33,6 +35,33 @@ def _in_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="postopt-train", daemon=True).start()
 
 
+@dataclass(frozen=True, slots=True)
+class CompressedStats:
+    """What a compressed store holds, and what became of the rest.
+
+    Attributes:
+        entries: how many it holds.
+        bytes: of compressed values and dictionaries.
+        max_bytes: the bound of that.
+        dictionary_bytes: of dictionaries alone.
+        hits, misses, hit_ratio, evicted, refused, ended, cost_wasted: as in `MemoryStats`.
+        unreadable: as in `CompressedStore`.
+    """
+
+    entries: int
+    bytes: int
+    max_bytes: int
+    dictionary_bytes: int
+    hits: int
+    misses: int
+    hit_ratio: float
+    evicted: int
+    refused: int
+    ended: int
+    unreadable: int
+    cost_wasted: float
+
+
 class CompressedStore:
     """Keeps values compressed, in this process, until there is no room.
 
@@ -51,6 +80,7 @@ class CompressedStore:
         codec: turns values into bytes and back.
         level: of zstandard, 1 (quick) to 19 (small); reading takes as long at each.
         clock: seconds since the epoch.
+        on_evict: told of each entry that leaves for want of room, as in `MemoryStore`.
         start: runs a training of some tenths of a second; in a thread of its own unless given.
     """
 
@@ -62,15 +92,27 @@ class CompressedStore:
         codec: Codec | None = None,
         level: int = 6,
         clock: Clock = time.time,
+        on_evict: Callable[[Any, Entry], None] | None = None,
         start: Callable[[Callable[[], None]], object] = _in_thread,
     ) -> None:
         self.max_bytes = max_bytes
         self._codec = codec or Codec()
         self._clock = clock
         self._store = MemoryStore(max_bytes=max_bytes, policy=policy, clock=clock)
+        self.on_evict = on_evict
         self._dictionaries = Dictionaries(installed_library(level), max_bytes // 32, start)
         self._lz4 = _installed_lz4()
         self.unreadable = 0
+
+    @property
+    def on_evict(self) -> Callable[[Any, Entry], None] | None:
+        """Told of each entry that leaves for want of room, as in `MemoryStore`."""
+        return self._on_evict
+
+    @on_evict.setter
+    def on_evict(self, on_evict: Callable[[Any, Entry], None] | None) -> None:
+        self._on_evict = on_evict
+        self._store.on_evict = None if on_evict is None else self._evicted
 
     # Without awaiting
 
@@ -169,6 +211,24 @@ class CompressedStore:
         """Give up the least valuable entries until their compressed bytes are `to_bytes`; return what that freed."""
         return self._store.shrink(to_bytes)
 
+    def stats(self) -> CompressedStats:
+        """Return what the store holds, and what has happened so far."""
+        held, dictionaries = self._store.stats(), self._dictionaries.weight
+        return CompressedStats(
+            entries=held.entries,
+            bytes=held.bytes + dictionaries,
+            max_bytes=self.max_bytes,
+            dictionary_bytes=dictionaries,
+            hits=held.hits,
+            misses=held.misses,
+            hit_ratio=held.hit_ratio,
+            evicted=held.evicted,
+            refused=held.refused,
+            ended=held.ended,
+            unreadable=self.unreadable,
+            cost_wasted=held.cost_wasted,
+        )
+
     def __len__(self) -> int:
         return len(self._store)
 
@@ -204,6 +264,11 @@ class CompressedStore:
         if compressor is None:
             raise CorruptDataError("what this entry was compressed with is there no more")
         return self._codec.value_of(kind, compressor.decompress(packed[_HEADER.size :], size))
+
+    def _evicted(self, key: Key, packed: Entry) -> None:
+        if self._on_evict is not None:
+            with suppress(ValueError):  # its dictionary is gone
+                self._on_evict(key, packed.holding(self._unpack(packed.value)))
 
     def _give_up(self, key: Key) -> None:
         self.unreadable += 1

@@ -47,7 +47,11 @@ def cache_key(prompt: Prompt, *, generator: str = "", extra: Mapping[str, JSONVa
             is nested more than 254 levels deep.
     """
     try:
-        request = _encode({"prompt": prompt, "generator": generator, "extra": _checked(extra)})
+        # Brief and facts here, and not by `default`, which takes as long as all the rest.
+        asked = _plain(prompt)
+        asked["brief"] = brief = _plain(prompt.brief)
+        brief["facts"] = _plain(prompt.brief.facts)
+        request = _encode({"prompt": asked, "generator": generator, "extra": _checked(extra)})
         namespace = quote(prompt.tenant, safe="", errors="surrogatepass")
         variant = str(prompt.variant)
     except (TypeError, ValueError, RecursionError) as error:
@@ -78,7 +82,12 @@ def _covered(kind: type[Prompt | Brief]) -> tuple[str, ...]:
 
 
 _encode = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, allow_nan=False, separators=(",", ":"), default=_plain
+    ensure_ascii=False,
+    sort_keys=True,
+    allow_nan=False,
+    separators=(",", ":"),
+    default=_plain,
+    check_circular=False,  # `extra` is 254 levels deep at most, and a prompt holds itself nowhere
 ).encode
 
 

@@ -7,16 +7,16 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
-from postopt.caching.base import Entry, Key
-from postopt.caching.codec import Codec
+from postopt.caching.base import Entry, Key, check_amount
 from postopt.caching.freshness import Freshness
 from postopt.caching.lease import Leases
 from postopt.caching.negatives import Negatives
+from postopt.caching.packing import Packing
 from postopt.caching.portal import Portal
 from postopt.caching.report import Counters
-from postopt.caching.stack import Stack
+from postopt.caching.stack import Begun, Stack
 from postopt.clock import Clock
-from postopt.errors import CacheValueError, StoreError
+from postopt.errors import StoreError
 
 T = TypeVar("T")
 
@@ -33,31 +33,7 @@ class Plan(NamedTuple):
     priority: int
     tags: tuple[str, ...]
     cost_of: CostOf
-
-
-class Packing:
-    """Keeps the values of entries as bytes, if there is a codec to make them."""
-
-    def __init__(self, codec: Codec | None, counters: Counters) -> None:
-        self._codec = codec
-        self._counters = counters
-
-    def packed(self, entry: Entry) -> Entry:
-        """Return the entry as levels keep it; raises CacheValueError for a value that the codec cannot encode."""
-        if self._codec is None:
-            return entry
-        kind, plain = self._codec.plain(entry.value)
-        return entry.holding(bytes((kind,)) + plain)
-
-    def unpacked(self, entry: Entry | None) -> Entry | None:
-        """Return the entry as it was, or None if this codec did not make it."""
-        if self._codec is None or entry is None:
-            return entry
-        try:
-            return entry.holding(self._codec.value_of(entry.value[0], entry.value[1:]))
-        except (ValueError, TypeError, LookupError):
-            self._counters.unreadable += 1
-            return None
+    keep: Callable[[Any], bool] | None
 
 
 class Maker:
@@ -65,6 +41,8 @@ class Maker:
 
     A value is kept unless its key, one of its tags or everything was changed while it was made. With leases, another
     process may be making it: then this one waits, and takes that one's value.
+
+    Whatever is wrong with keeping a value, whoever waits for it gets it: it was paid for.
     """
 
     def __init__(
@@ -99,34 +77,36 @@ class Maker:
         try:
             if entry is not None:
                 return cast("T", self.served(entry))
-            with self._attempt(plan) as entry_of:
+            with self._attempt(plan) as keep:
                 value = await compute()
-                made = entry_of(value)
-                if made is not None:
-                    self._stack.set_near(plan.key, made)
-                    await self._stack.set_far(plan.key, made, token)
-                return value
+                made, begun = keep(value)
+            if made is not None:
+                await self._stack.finish_set(begun, made, token)
+            return value
         finally:
             await self._give_back(plan.key, token)
 
     def make_sync(self, plan: Plan, compute: Callable[[], T]) -> T:
         """Do as `make` does, for a thread that does not await."""
         self._negatives.check(plan.key)
-        token, entry = self._wait_for(partial(self._lease, plan.key), _NO_LEASE) if self._leases else _NO_LEASE
+        token, entry = _NO_LEASE
+        if self._leases is not None:
+            token, entry = self._wait_for(partial(self._lease, plan.key), _NO_LEASE, 2 * self._lease_seconds)
         try:
             if entry is not None:
                 return cast("T", self.served(entry))
-            with self._attempt(plan) as entry_of:
+            with self._attempt(plan) as keep:
                 value = compute()
-                made = entry_of(value)
-                if made is not None:
-                    self._stack.set_near(plan.key, made)
-                    if self._stack.far:
-                        self._wait_for(partial(self._stack.set_far, plan.key, made, token), None)
-                return value
+                made, begun = keep(value)
+            try:
+                if made is not None and begun:
+                    self._wait_for(partial(self._stack.finish_set, begun, made, token), None, self._stack.patience)
+            finally:
+                self._stack.abandon(begun)
+            return value
         finally:
             if token is not None:
-                self._wait_for(partial(self._give_back, plan.key, token), None)
+                self._wait_for(partial(self._give_back, plan.key, token), None, self._stack.patience)
 
     async def find(self, key: Key) -> Entry | None:
         """Return what the levels hold."""
@@ -139,7 +119,7 @@ class Maker:
     def look_again_sync(self, key: Key) -> Entry | None:
         """Do the same for a thread that does not await."""
         if self._stack.far:
-            return self._wait_for(partial(self.look_again, key), None)
+            return self._wait_for(partial(self.look_again, key), None, self._stack.patience)
         return self._packing.unpacked(self._stack.look_again_near(key))
 
     def served(self, entry: Entry) -> Any:
@@ -151,35 +131,38 @@ class Maker:
         return entry.value
 
     @contextmanager
-    def _attempt(self, plan: Plan) -> Iterator[Callable[[Any], Entry | None]]:
-        """Lend what makes an entry of a value that was just made; None if it is not to be kept."""
+    def _attempt(self, plan: Plan) -> Iterator[Callable[[Any], tuple[Entry | None, Begun]]]:
+        """Lend what keeps a value that was just made in memory, and begins to keep it elsewhere: the entry, or None."""
         started = self._timer()
 
-        def entry_of(value: Any) -> Entry | None:
-            seconds = max(self._timer() - started, 0.0)
-            cost = plan.cost_of(value, seconds)
+        def keep(value: Any) -> tuple[Entry | None, Begun]:
             self._counters.computed += 1
-            self._counters.cost_spent += cost
-            if self._stack.changes.since(now, plan.key, plan.tags):
-                return None
             try:
-                return self._packing.packed(self._entry(plan, value, cost, seconds))
-            except CacheValueError:
+                entry = self._entry(plan, value, max(self._timer() - started, 0.0))
+                self._counters.cost_spent += entry.cost
+                wanted = plan.keep is None or plan.keep(value)
+                packed = self._packing.packed(entry) if wanted else None
+            except Exception:  # noqa: BLE001 - of `cost_of`, `keep` or the codec
+                packed = None
+            if packed is None:
                 self._counters.unkept += 1
-                return None
+                return None, []
+            begun = self._stack.begin_set(plan.key, packed, unless_since=now)
+            return (None, []) if begun is None else (packed, begun)
 
         with self._stack.changes.watch() as now:
             try:
-                yield entry_of
+                yield keep
             except Exception as error:
+                self._counters.failed += 1
                 self._negatives.keep(plan.key, error)
                 raise
 
-    def _entry(self, plan: Plan, value: Any, cost: float, seconds: float) -> Entry:
+    def _entry(self, plan: Plan, value: Any, seconds: float) -> Entry:
         expires_at, stale_until = self._freshness.ends(self._clock(), plan.ttl, plan.stale_ttl)
         return Entry(
             value=value,
-            cost=cost,
+            cost=check_amount("cost", plan.cost_of(value, seconds)),
             priority=plan.priority,
             tags=plan.tags,
             expires_at=expires_at,
@@ -189,12 +172,12 @@ class Maker:
 
     async def _lease(self, key: Key) -> tuple[int | None, Entry | None]:
         """Return the token of a lease, or what another process made meanwhile; neither where leases cannot be had."""
-        leases, token = self._leases, None
+        leases, seconds, token = self._leases, self._lease_seconds, None
         if leases is None:
             return _NO_LEASE
         try:
-            while (token := await leases.acquire(key, self._lease_seconds)) is None:
-                await leases.wait(key, self._lease_seconds)
+            while (token := await leases.acquire(key, seconds)) is None:
+                await leases.wait(key, seconds)
                 entry = await self.look_again(key)
                 if entry is not None and entry.is_fresh(self._clock()):
                     return None, entry
@@ -212,12 +195,14 @@ class Maker:
             with suppress(StoreError):
                 await self._leases.release(key, token)
 
-    def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]], otherwise: T) -> T:
+    def _wait_for(self, function: Callable[[], Coroutine[Any, Any, T]], otherwise: T, patience: float) -> T:
         try:
-            return self._portal.call(function)
+            return self._portal.call(function, patience)
         except TimeoutError:
             self._counters.overdue += 1
-            return otherwise
+        except StoreError:
+            pass  # the event loop has ended
+        return otherwise
 
 
 _NO_LEASE: tuple[int | None, Entry | None] = (None, None)

@@ -110,13 +110,13 @@ class MemoryStore:
         self.policy = Density() if policy is None else policy
         if hasattr(self.policy, "entries"):
             raise CacheValueError(f"this {type(policy).__name__} serves another store; each needs one of its own")
-        self._lock = Mutex()
+        self._mutex = Mutex()
         self._shelf = Shelf(
             self.policy,
             max_bytes=max_bytes,
             max_entries=max_entries,
             clock=clock,
-            released=self._lock.released,
+            released=self._mutex.released,
         )
         self._entries = self._shelf.entries
         self._clock = clock
@@ -164,11 +164,7 @@ class MemoryStore:
 
     def delete_nowait(self, key: Hashable) -> bool:
         """Forget `key`, and say whether it was there."""
-        with self._lock:
-            slot = self._entries.find(key)
-            if slot >= 0:
-                self._shelf.remove(slot)
-        return slot >= 0
+        return self._mutex.run(self._shelf.forget, key)
 
     def entry_nowait(self, key: Hashable) -> Entry | None:
         """Return all that is known of `key`, also while it is stale, or None; a hit only while it is fresh."""
@@ -177,9 +173,7 @@ class MemoryStore:
 
     def peek_nowait(self, key: Hashable) -> Entry | None:
         """Do the same, and count neither a hit nor a miss."""
-        with self._lock:
-            slot = self._entries.find(key)
-            return None if slot < 0 or self._shelf.remove_ended(slot, self._clock()) else self._shelf.entry(slot)
+        return self._mutex.run(self._shelf.peek, key)
 
     def set_entry_nowait(self, key: Hashable, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept; weighed unless it says a weight."""
@@ -189,13 +183,11 @@ class MemoryStore:
 
     def invalidate_tag_nowait(self, tag: str) -> int:
         """Forget all entries with this tag, and say how many those were."""
-        with self._lock:
-            return self._shelf.remove_tagged(tag)
+        return self._mutex.run(self._shelf.remove_tagged, tag)
 
     def values_nowait(self) -> list[Any]:
         """Return all values, those that have ended and are not yet gone included."""
-        with self._lock:
-            return [self._entries.item(slot)[1] for slot in self._shelf.taken()]
+        return self._mutex.run(self._shelf.values)
 
     # As every Store
 
@@ -219,9 +211,7 @@ class MemoryStore:
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
-            for slot in self._shelf.taken():
-                self._shelf.remove(slot)
+        self._mutex.run(self._shelf.clear)
 
     def shrink(self, to_bytes: int) -> int:
         """Give up the least valuable entries until `to_bytes` are left, and return how many bytes that freed.
@@ -231,10 +221,7 @@ class MemoryStore:
         """
         check_weight(to_bytes)
         leaving = self._leaving()
-        with self._lock:
-            before = self._entries.bytes
-            self._shelf.shrink(to_bytes, leaving)
-            freed = before - self._entries.bytes
+        freed = self._mutex.run(self._shelf.shrink, to_bytes, leaving)
         self._tell(leaving)
         return freed
 
@@ -245,8 +232,7 @@ class MemoryStore:
             CacheValueError: it is not a positive int.
         """
         _check_limit("max_bytes", max_bytes)
-        with self._lock:
-            self._shelf.max_bytes = max_bytes
+        self._shelf.max_bytes = max_bytes
         self.shrink(max_bytes)
 
     def snapshot(self, path: str | Path, codec: Codec | None = None) -> int:
@@ -257,9 +243,7 @@ class MemoryStore:
         Raises:
             OSError: the file cannot be written; one that was there stays.
         """
-        with self._lock:
-            living = self._shelf.living()
-        return write_snapshot(Path(path), living, codec or Codec())
+        return write_snapshot(Path(path), self._mutex.run(self._shelf.living), codec or Codec())
 
     def restore(self, path: str | Path, codec: Codec | None = None) -> int:
         """Keep what `snapshot` wrote and still lives, where there is nothing newer; return how many entries.
@@ -302,25 +286,19 @@ class MemoryStore:
 
     def __contains__(self, key: Hashable) -> bool:
         """Say whether `key` is there and fresh; no hit is counted."""
-        with self._lock:
-            slot = self._entries.find(key)
-            return slot >= 0 and self._clock() < self._entries.item(slot)[2]
+        return self._mutex.run(self._shelf.is_fresh, key)
 
     def _get_eagerly(self, key: Hashable, default: Any = None) -> Any:
         value = self._entries.get(key, _MISSING)
         if value is _MISSING:
             return default
-        with self._lock:
-            slot = self._entries.find(key)
-            if slot >= 0:
-                self.policy.hit(slot)
+        self._mutex.run(self._shelf.used, key)
         return value
 
     def _keep(self, newcomer: Newcomer, value: Any, expires_at: float, details: Details) -> bool:
         leaving = self._leaving()
-        with self._lock:
-            kept = self._shelf.keep(newcomer, value, expires_at, details, leaving)
-            self._sets += 1
+        kept = self._mutex.run(self._shelf.keep, newcomer, value, expires_at, details, leaving)
+        self._sets += 1
         self._tell(leaving)
         if self._pressure is not None and self._sets % PRESSURE_EVERY == 0 and self._pressure():
             held = self._entries.bytes

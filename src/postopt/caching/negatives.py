@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from postopt.caching.base import Key, check_ttl
 from postopt.caching.flights.outcome import Outcome
 from postopt.clock import Clock
+from postopt.errors import CacheValueError, shown
 
 MOST = 1024
 """Errors that are kept at most; the oldest go first."""
@@ -26,6 +27,9 @@ class Negatives:
 
     def __init__(self, ttls: Mapping[type[Exception], float], clock: Clock) -> None:
         self.raised = 0
+        for kind in ttls:
+            if not _is_error_class(kind):
+                raise CacheValueError(f"negative has {shown(kind)}; classes of Exception are needed")
         self._ttls = {kind: check_ttl(ttl) for kind, ttl in ttls.items()}
         self._clock = clock
         self._kept: OrderedDict[Key, tuple[Outcome, float]] = OrderedDict()
@@ -53,3 +57,7 @@ class Negatives:
             self.raised += 1
             outcome.result()
         self.forget(key)
+
+
+def _is_error_class(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Exception)

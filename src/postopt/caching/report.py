@@ -23,8 +23,9 @@ class Counters:
         stale_served: of the hits, those that were no longer fresh.
         refreshed: values that were made anew while an older one was served.
         refresh_failed: attempts at that which raised.
+        failed: attempts to make a value that raised.
         negative_hits: errors that were raised again instead of trying.
-        unkept: values that no level can keep.
+        unkept: values that were not kept, because they cannot be or the host did not want them kept.
         unreadable: entries whose value the cache's codec did not make.
         overdue: times that a thread gave up waiting for a level.
         cost_saved: what the hits would have cost.
@@ -37,6 +38,7 @@ class Counters:
     stale_served: int = 0
     refreshed: int = 0
     refresh_failed: int = 0
+    failed: int = 0
     negative_hits: int = 0
     unkept: int = 0
     unreadable: int = 0
@@ -99,12 +101,16 @@ class CacheReport:
 
     def _headlines(self) -> list[str]:
         counters = self.counters
-        asked = counters.hits + counters.misses + counters.computed + self.coalesced
+        asked = counters.hits + counters.misses + counters.computed + counters.failed + self.coalesced
         share = f"{counters.hits / asked:.1%} of {asked:,}" if asked else "nothing asked yet"
         lines = [
             f"{counters.hits:,} hits ({share}), {counters.computed:,} computed, {self.coalesced:,} coalesced",
             f"cost: {counters.cost_saved:.6g} saved by hits, {counters.cost_spent:.6g} spent on computing",
         ]
+        if counters.failed or counters.negative_hits:
+            lines.append(
+                f"{counters.failed:,} attempts failed, {counters.negative_hits:,} not made because one had failed"
+            )
         if counters.stale_served or counters.refreshed or counters.refresh_failed:
             lines.append(
                 f"{counters.stale_served:,} served stale, {counters.refreshed:,} made anew meanwhile, "
@@ -116,13 +122,22 @@ class CacheReport:
         return [(level.name, _level_text(level)) for level in self.levels]
 
 
-def make_report(levels: Sequence[Level], counters: Counters, negatives: Negatives, coalescer: Coalescer) -> CacheReport:
+def make_report(
+    levels: Sequence[Level[Any]], counters: Counters, negatives: Negatives, coalescer: Coalescer
+) -> CacheReport:
     """Return the present state."""
     return CacheReport(
         counters=replace(counters, negative_hits=negatives.raised),
         coalesced=coalescer.joined,
         levels=tuple(
-            LevelReport(level.name, level.hits, level.refused, dict(level.faults), level.owed, _details(level.store))
+            LevelReport(
+                level.name,
+                hits=level.hits,
+                refused=level.refused,
+                faults=dict(level.faults),
+                owed=len(level.owed),
+                details=_details(level.store),
+            )
             for level in levels
         ),
     )

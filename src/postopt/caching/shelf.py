@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,38 @@ class Shelf:
         self._sweep(now)
         return kept
 
+    def forget(self, key: Hashable) -> bool:
+        """Forget an entry, and say whether it was there."""
+        slot = self.entries.find(key)
+        if slot >= 0:
+            self.remove(slot)
+        return slot >= 0
+
+    def peek(self, key: Hashable) -> Entry | None:
+        """Return all that is known of a key, also while it is stale, or None; no use."""
+        slot = self.entries.find(key)
+        return None if slot < 0 or self.remove_ended(slot, self._clock()) else self.entry(slot)
+
+    def is_fresh(self, key: Hashable) -> bool:
+        """Say whether a key is there and fresh; no use."""
+        slot = self.entries.find(key)
+        return slot >= 0 and self._clock() < self.entries.item(slot)[2]
+
+    def used(self, key: Hashable) -> None:
+        """Tell the policy, if the key is still there."""
+        slot = self.entries.find(key)
+        if slot >= 0:
+            self._policy.hit(slot)
+
+    def values(self) -> list[Any]:
+        """Return all values, those that have ended and are not yet gone included."""
+        return [self.entries.item(slot)[1] for slot in self._taken()]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for slot in self._taken():
+            self.remove(slot)
+
     def remove(self, slot: int) -> None:
         """Forget the entry in `slot`."""
         if not self.entries.was_hit(slot):
@@ -105,11 +137,12 @@ class Shelf:
             self.ended += 1
         return ended
 
-    def shrink(self, to_bytes: int, leaving: list[tuple[Any, Entry]] | None) -> None:
-        """Give up the least valuable entries until `to_bytes` are left."""
-        now = self._clock()
+    def shrink(self, to_bytes: int, leaving: list[tuple[Any, Entry]] | None) -> int:
+        """Give up the least valuable entries until `to_bytes` are left, and return how many bytes that freed."""
+        now, before = self._clock(), self.entries.bytes
         while self.entries.bytes > to_bytes:
             self._evict(self._policy.victims(NOBODY, 1, 0) or (), leaving, now)
+        return before - self.entries.bytes
 
     def entry(self, slot: int) -> Entry:
         """Return all that is known of the entry in `slot`."""
@@ -121,10 +154,10 @@ class Shelf:
     def living(self) -> list[tuple[Any, Entry]]:
         """Return keys and entries of all that has not ended."""
         now = self._clock()
-        held = [(self.entries.item(slot)[0], self.entry(slot)) for slot in self.taken()]
+        held = [(self.entries.item(slot)[0], self.entry(slot)) for slot in self._taken()]
         return [(key, entry) for key, entry in held if now < entry.ends_at]
 
-    def taken(self) -> Collection[int]:
+    def _taken(self) -> list[int]:
         """Return the slots that hold an entry."""
         entries = self.entries
         return [slot for slot in range(entries.slots) if entries.priorities[slot] != entries.FREE]

@@ -7,22 +7,27 @@ import os
 import time
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from postopt.caching.base import Entry, Key, Store, check_priority, check_tags, check_ttl
+from postopt.caching.base import Entry, Key, Store, check_priority, check_seconds, check_tags, check_ttl
 from postopt.caching.coalescing import Coalescer
 from postopt.caching.codec import Codec
+from postopt.caching.far_level import CLOSING_SECONDS
 from postopt.caching.freshness import Freshness
 from postopt.caching.lease import Leases
-from postopt.caching.making import CostOf, Maker, Packing, Plan
+from postopt.caching.leases_at_home import LeasesAtHome
+from postopt.caching.making import CostOf, Maker, Plan
 from postopt.caching.negatives import Negatives
+from postopt.caching.packing import Packing
 from postopt.caching.portal import Portal
+from postopt.caching.refreshes import Refreshes
 from postopt.caching.report import CacheReport, Counters, make_report
 from postopt.caching.stack import Stack
 from postopt.clock import Clock
-from postopt.errors import CacheValueError
+from postopt.errors import CacheValueError, StoreError, shown
 
 T = TypeVar("T")
 
@@ -79,18 +84,21 @@ class TieredCache:
         clock: Clock = time.time,
         timer: Clock = time.monotonic,
     ) -> None:
-        self._stack = Stack(stores, deadline=deadline, clock=clock)
+        check_seconds("deadline", deadline)
+        check_seconds("lease_seconds", lease_seconds)
+        if not isinstance(codec, Codec | None):
+            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        self._portal = Portal()
+        self._stack = Stack(stores, self._portal, deadline=deadline, clock=clock, timer=timer)
         self._coalescer = Coalescer() if coalescer is None else coalescer
-        self._leases = leases
+        self._leases = None if leases is None else LeasesAtHome(leases, self._portal, seconds=lease_seconds)
         self._negatives = Negatives(negative or {}, clock)
         self._cost_of = cost_of
         self._freshness = Freshness(jitter=jitter, beta=beta, seed=seed)
         self._clock = clock
         self._counters = Counters()
         self._packing = Packing(codec, self._counters)
-        self._refreshing: dict[Key, asyncio.Task[None] | None] = {}  # None where a thread does it
-        # Every level may take its deadline for a call, and a lease its time.
-        self._portal = Portal(patience=(deadline * len(stores) + lease_seconds) * 2)
+        self._refreshes = Refreshes(timer)
         self._maker = Maker(
             self._stack,
             self._packing,
@@ -98,7 +106,7 @@ class TieredCache:
             self._negatives,
             self._freshness,
             self._portal,
-            leases=leases,
+            leases=self._leases,
             lease_seconds=lease_seconds,
             clock=clock,
             timer=timer,
@@ -108,9 +116,12 @@ class TieredCache:
     # As every Store
 
     async def get(self, key: Key) -> Entry | None:
-        """Return the entry, also while it is stale, or None."""
-        self._portal.came_from_here()
-        entry = await self._maker.find(key)
+        """Return the entry, also while it is stale, or None.
+
+        Raises:
+            CacheValueError: the key is no text.
+        """
+        entry = await self._maker.find(_checked(key))
         if entry is None:
             self._counters.misses += 1
         else:
@@ -121,27 +132,35 @@ class TieredCache:
         """Keep the entry in all levels that can, in place of an older one.
 
         Raises:
-            CacheValueError: the codec cannot encode the value; there is no older one then.
+            CacheValueError: the key is no text, `entry` no Entry; or the codec cannot encode the value: then there is
+                no older one either.
         """
-        self._portal.came_from_here()
-        self._negatives.forget(key)
+        if not isinstance(entry, Entry):
+            raise CacheValueError(f"{shown(entry)} is no Entry; keep Entry(value=...)")
+        self._negatives.forget(_checked(key))
         try:
             packed = self._packing.packed(entry)
         except CacheValueError:
             await self._stack.delete(key)
             raise
-        self._stack.set_near(key, packed)
-        await self._stack.set_far(key, packed)
+        await self._stack.set(key, packed)
 
     async def delete(self, key: Key) -> None:
-        """Forget the key in all levels."""
-        self._portal.came_from_here()
-        self._negatives.forget(key)
+        """Forget the key in all levels.
+
+        Raises:
+            CacheValueError: the key is no text.
+        """
+        self._negatives.forget(_checked(key))
         await self._stack.delete(key)
 
     async def invalidate_tag(self, tag: str) -> None:
-        """Forget all entries with this tag in all levels."""
-        self._portal.came_from_here()
+        """Forget all entries with this tag in all levels.
+
+        Raises:
+            CacheValueError: the tag is no text.
+        """
+        check_tags((tag,))
         await self._stack.invalidate_tag_everywhere(tag)
 
     # Computing
@@ -156,6 +175,7 @@ class TieredCache:
         priority: int = 0,
         tags: Collection[str] = (),
         cost_of: CostOf | None = None,
+        keep: Callable[[T], bool] | None = None,
     ) -> T:
         """Return the value of `key`, from a level or else from `await compute()`, which is kept then.
 
@@ -167,14 +187,14 @@ class TieredCache:
             priority: class from 0 (given up first) to 7.
             tags: names by which to invalidate it.
             cost_of: as for the cache, for this value.
+            keep: says of a value whether to keep it; all are kept unless it is given.
 
         Raises:
-            CacheValueError: a number is negative, NaN or out of range.
+            CacheValueError: a number is negative, NaN or out of range, or a name no text.
             ReentrantError: `compute` asks, directly or through others, for the value that it makes.
             Exception: what `compute` raised.
         """
-        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of)
-        self._portal.came_from_here()
+        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of, keep)
         entry = self._packing.unpacked(self._stack.get_near(key))
         if entry is None:
             return await self._coalescer.run(key, partial(self._load, plan, compute))
@@ -192,24 +212,18 @@ class TieredCache:
         priority: int = 0,
         tags: Collection[str] = (),
         cost_of: CostOf | None = None,
+        keep: Callable[[T], bool] | None = None,
     ) -> T:
         """Do as `get_or_compute` does, for a thread that does not await; the two share their computations.
 
         A value that is old is made anew by this call before it returns, unless another one is about it.
         """
-        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of)
+        plan = self._plan(key, ttl, stale_ttl, priority, tags, cost_of, keep)
         entry = self._packing.unpacked(self._stack.get_near(key))
         if entry is None:
             return self._coalescer.run_sync(key, partial(self._load_sync, plan, compute))
-        if self._is_old(entry) and key not in self._refreshing:
-            self._refreshing[key] = None
-            try:
-                return self._coalescer.run_sync(key, partial(self._maker.make_sync, plan, compute))
-            except Exception:  # noqa: BLE001 - there is a value to serve
-                self._counters.refresh_failed += 1
-            finally:
-                self._refreshing.pop(key, None)
-        return cast("T", self._maker.served(entry))
+        make = partial(self._maker.make_sync, plan, compute)
+        return self._renewed(plan, entry, partial(self._coalescer.run_sync, key, make))
 
     def stats(self) -> CacheReport:
         """Return what has happened so far, and what the levels hold."""
@@ -217,16 +231,15 @@ class TieredCache:
 
     async def aclose(self) -> None:
         """Stop making values anew, and close levels and leases."""
-        refreshes = [task for task in self._refreshing.values() if task is not None]
-        for task in refreshes:
-            task.cancel()
-        await asyncio.gather(*refreshes, return_exceptions=True)
+        await self._refreshes.aclose()
         await self._close_levels()
         await asyncio.to_thread(self._portal.close)
 
     def close(self) -> None:
         """Do the same, for a program that does not await."""
-        self._portal.call(self._close_levels)
+        self._refreshes.cancel()
+        with suppress(TimeoutError, StoreError):
+            self._portal.call(self._close_levels, (CLOSING_SECONDS + 1) * len(self._stack.levels))
         self._portal.close()
 
     async def __aenter__(self) -> Self:
@@ -245,10 +258,12 @@ class TieredCache:
         priority: int,
         tags: Collection[str],
         cost_of: CostOf | None,
+        keep: Callable[[T], bool] | None,
     ) -> Plan:
         check_priority(priority)
         texts = () if tags == () else check_tags(tags)
-        return Plan(key, check_ttl(ttl), check_ttl(stale_ttl), priority, texts, cost_of or self._cost_of)
+        fresh, stale = check_ttl(ttl), check_ttl(stale_ttl, "stale_ttl")
+        return Plan(_checked(key), fresh, stale, priority, texts, cost_of or self._cost_of, keep)
 
     def _is_old(self, entry: Entry) -> bool:
         """Say whether to make a value anew: it is stale, or soon will be."""
@@ -269,39 +284,55 @@ class TieredCache:
         entry = self._maker.look_again_sync(plan.key)
         if entry is None:
             return self._maker.make_sync(plan, compute)
-        if self._is_old(entry):
-            try:
-                return self._maker.make_sync(plan, compute)
-            except Exception:  # noqa: BLE001 - there is a value to serve
-                self._counters.refresh_failed += 1
-        return cast("T", self._maker.served(entry))
+        return self._renewed(plan, entry, partial(self._maker.make_sync, plan, compute))
 
     def _refresh(self, plan: Plan, compute: Callable[[], Awaitable[T]]) -> None:
-        """Make a value anew in a task of its own, unless somebody is about it."""
+        """Make a value anew in a task of its own, unless somebody is about it or was in vain a moment ago."""
 
-        async def refresh() -> None:
+        async def refresh() -> bool:
+            unkept = self._counters.unkept
             try:
                 await self._coalescer.run(plan.key, partial(self._maker.make, plan, compute))
             except Exception:  # noqa: BLE001 - there is a value to serve, and nobody to tell
                 self._counters.refresh_failed += 1
-            else:
-                self._counters.refreshed += 1
-            finally:
-                self._refreshing.pop(plan.key, None)
+                return False
+            self._counters.refreshed += 1
+            return self._counters.unkept == unkept
 
-        if plan.key not in self._refreshing:
-            self._refreshing[plan.key] = asyncio.ensure_future(refresh())
+        if self._refreshes.begin(plan.key):
+            self._refreshes.start(plan.key, refresh)
+
+    def _renewed(self, plan: Plan, entry: Entry, make: Callable[[], T]) -> T:
+        """Return the value of an entry, made anew before if it is old, unless somebody is about it."""
+        if self._is_old(entry) and self._refreshes.begin(plan.key):
+            unkept, well = self._counters.unkept, False
+            try:
+                value = make()
+                well = self._counters.unkept == unkept
+                return value  # noqa: TRY300 - after `well`, before `end`
+            except Exception:  # noqa: BLE001 - there is a value to serve
+                self._counters.refresh_failed += 1
+            finally:
+                self._refreshes.end(plan.key, well=well)
+        return cast("T", self._maker.served(entry))
 
     async def _close_levels(self) -> None:
         if self._leases is not None:
-            await self._leases.aclose()
+            with suppress(StoreError):
+                await self._leases.aclose()
         await self._stack.aclose()
 
     def _forget_parent(self) -> None:
         """In the child of a fork: what the parent's tasks and threads were about, nobody is here."""
-        self._refreshing.clear()
+        self._refreshes.reset()
         self._portal.reset()
         self._stack.forget_watched()
+
+
+def _checked(key: Key) -> Key:
+    if not isinstance(key, str):
+        raise CacheValueError(f"a key is {shown(key)}; text is needed, as of cache_key()")
+    return key
 
 
 _CACHES: weakref.WeakSet[TieredCache] = weakref.WeakSet()

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from postopt.caching.base import Key, check_amount, check_tags, check_ttl
 from postopt.caching.coalescing import Coalescer
 from postopt.caching.keys import JSONValue, cache_key
 from postopt.caching.near import NearDuplicates, split_prompt
 from postopt.caching.tiered import TieredCache
+from postopt.errors import CacheValueError, shown
 from postopt.generation.base import Generator
+from postopt.generation.constraints import violations
 from postopt.types import Completion, Prompt, Trace
 
 
@@ -20,8 +23,13 @@ class Cached:
     it was the answer to, and never one as "the" answer. Variants from `pool` on are not kept. Prompts that differ in
     anything else that can change the answer never share one (`cache_key`), nor do tenants.
 
+    Only what keeps the brief is kept (`violations`): what a writer would reject is no use the next time either.
+
     A hit says so: its tier is "cache", it used no tokens and cost nothing, and `trace.saved_usd` is what the answer had
     cost. So does an answer that another caller was waiting for already.
+
+    Attributes:
+        near_failures: calls of `near` that raised; then it counts as having nothing.
 
     Args:
         generator: who is asked what is not there.
@@ -33,7 +41,11 @@ class Cached:
         usd_per_second: what it is worth not to wait a second, for the cache to weigh answers that cost time against
             those that cost money (0.0001 is arbitrary).
         extra: what can change the answer and is in no prompt, such as a model's revision; part of every key.
-        near: also answers what was asked in other words, as far as its gate lets that pass. Off unless given.
+        near: finds what was asked in other words, as far as its gate lets that pass, and the answer to that is taken
+            as long as the cache has it. Off unless given.
+
+    Raises:
+        CacheValueError: a number is negative, NaN or out of range, or the cache no `TieredCache`.
     """
 
     def __init__(
@@ -47,68 +59,93 @@ class Cached:
         tags: tuple[str, ...] = (),
         usd_per_second: float = 0.0001,
         extra: Mapping[str, JSONValue] | None = None,
-        near: NearDuplicates[dict[str, Any]] | None = None,
+        near: NearDuplicates[Key] | None = None,
     ) -> None:
+        if not isinstance(cache, TieredCache):
+            raise CacheValueError(
+                f"cache is a {type(cache).__name__}; a TieredCache is needed: TieredCache(MemoryStore())"
+            )
+        if type(pool) is not int or pool < 1:
+            raise CacheValueError(f"pool is {shown(pool)}; an int, at least 1, is needed")
+        check_ttl(ttl)
+        check_ttl(stale_ttl, "stale_ttl")
         self.name = generator.name
+        self.near_failures = 0
         self._near = near
         self._generator = generator
         self._cache = cache
         self._pool = pool
         self._ttl = ttl
         self._stale_ttl = stale_ttl
-        self._tags = tags
-        self._usd_per_second = usd_per_second
+        self._tags = check_tags(tags)
+        self._usd_per_second = check_amount("usd_per_second", usd_per_second)
         self._extra = dict(extra or {})
 
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer from the cache, or let the generator answer and keep that; raises what the generator raises."""
         if prompt.variant >= self._pool:
             return await self._generator.generate(prompt)
-        made: list[Completion] = []
+        key = cache_key(prompt, generator=self.name, extra=self._extra)
+        for _ in range(2):
+            made: list[Completion] = []
+            kept = await self._ask(prompt, key, made)
+            if made:
+                return made[0]
+            try:
+                return _from_cache(kept)
+            except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's, under our key
+                await self._cache.delete(key)
+        return await self._generator.generate(prompt)
 
-        async def make() -> dict[str, Any]:
-            if (similar := self._find_near(prompt)) is not None:
+    async def _ask(self, prompt: Prompt, key: Key, made: list[Completion]) -> Any:
+        """Return what the cache has, or what the generator makes: that one is put into `made`, too."""
+
+        async def make() -> Any:
+            if self._near is not None and (similar := await self._find_near(self._near, prompt, key)) is not None:
                 return similar
             completion = await self._generator.generate(prompt)
             made.append(completion)
-            kept = _plain(completion)
-            self._add_near(prompt, kept)
-            return kept
+            if self._near is not None and _is_good(completion.text, prompt):
+                self._add_near(self._near, prompt, key)
+            return _plain(completion)
 
-        def cost_of(kept: dict[str, Any], seconds: float) -> float:
-            if not made:  # found in other words, where it will be found again
-                return 0.0
-            cost: float = kept["cost_usd"]
-            return cost + seconds * self._usd_per_second
-
-        kept = await self._cache.get_or_compute(
-            cache_key(prompt, generator=self.name, extra=self._extra),
+        return await self._cache.get_or_compute(
+            key,
             make,
             ttl=self._ttl,
             stale_ttl=self._stale_ttl,
             # Briefs count from 0, the first in the queue; a cache keeps its highest class longest.
             priority=7 - prompt.brief.priority,
             tags=self._tags,
-            cost_of=cost_of,
+            cost_of=lambda kept, seconds: kept["cost_usd"] + seconds * self._usd_per_second if made else 0.0,
+            # What was found in other words will be found there again, for as long as it lives there.
+            keep=lambda kept: bool(made) and _is_good(kept["text"], prompt),
         )
-        return made[0] if made else _from_cache(kept)
 
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""
         if aclose := getattr(self._generator, "aclose", None):
             await aclose()
 
-    def _find_near(self, prompt: Prompt) -> dict[str, Any] | None:
-        if self._near is None:
-            return None
-        text, context = split_prompt(prompt, generator=self.name, extra=self._extra)
-        match = self._near.find(text, context=context)
-        return None if match is None else match.value
-
-    def _add_near(self, prompt: Prompt, kept: dict[str, Any]) -> None:
-        if self._near is not None:
+    async def _find_near(self, near: NearDuplicates[Key], prompt: Prompt, key: Key) -> Any:
+        """Return what the cache has for the same in other words."""
+        try:
             text, context = split_prompt(prompt, generator=self.name, extra=self._extra)
-            self._near.add(text, kept, context=context)
+            while (match := near.find(text, context=context)) is not None:
+                entry = await self._cache.get(match.value) if match.value != key else None
+                if entry is not None:
+                    return entry.value
+                near.remove(match.text, context=context)  # it has ended, or was deleted
+        except Exception:  # noqa: BLE001 - it is there to save money, not to cost an answer
+            self.near_failures += 1
+        return None
+
+    def _add_near(self, near: NearDuplicates[Key], prompt: Prompt, key: Key) -> None:
+        try:
+            text, context = split_prompt(prompt, generator=self.name, extra=self._extra)
+            near.add(text, key, context=context)
+        except Exception:  # noqa: BLE001 - as above
+            self.near_failures += 1
 
 
 class Coalesced:
@@ -142,6 +179,10 @@ class Coalesced:
         """Close the generator, if it can be closed."""
         if aclose := getattr(self._generator, "aclose", None):
             await aclose()
+
+
+def _is_good(text: str, prompt: Prompt) -> bool:
+    return bool(text.strip()) and not violations(text, prompt.brief)
 
 
 def _plain(completion: Completion) -> dict[str, Any]:

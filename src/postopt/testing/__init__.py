@@ -5,6 +5,7 @@ from postopt.testing.faults import Fault, FaultPlan
 from postopt.testing.generator import ScriptedGenerator
 from postopt.testing.generator_contract import GeneratorContract
 from postopt.testing.network import no_network
+from postopt.testing.pairs import NearPair, near_pairs
 from postopt.testing.store import FaultyStore, StoreFault
 from postopt.testing.store_contract import StoreContract
 
@@ -13,9 +14,11 @@ __all__ = [
     "FaultPlan",
     "FaultyStore",
     "GeneratorContract",
+    "NearPair",
     "ScriptedClock",
     "ScriptedGenerator",
     "StoreContract",
     "StoreFault",
+    "near_pairs",
     "no_network",
 ]

@@ -6,9 +6,12 @@ import random
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import sha256
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postopt.caching import Codec, Entry
 from postopt.caching.codec import MIN_COMPRESSED
@@ -18,7 +21,14 @@ OLD, NEW = b"Fresh bread for 3.50, from 7:30", b"Stale bread for 1.50, until 7:3
 TRAINED = b"\x37\xa4\x30\xec"  # with this begins a dictionary that zstandard trained
 
 
-@pytest.fixture(params=["zlib", "zstandard"])
+@cache
+def trained():
+    from postopt.caching.zstandard import train
+
+    return train([b"bread %d for %d.50, until %d:30 " % (n, n % 7, n % 12) * 4 for n in range(300)], 2_000)
+
+
+@pytest.fixture(scope="session", params=["zlib", "zstandard"])
 def compression(request):
     if request.param == "zstandard":
         pytest.importorskip("zstandard")
@@ -77,6 +87,20 @@ class TestDictionaries:
         assert sha256(one).digest()[:4] == sha256(other).digest()[:4]
         written = Codec(compression=compression, dictionary=one).encode(entry("bread 39826 " * 40))
         assert reason(Codec(dictionary=other), written) == "dictionary"
+
+    @given(place=st.integers(0, 10**6), change=st.integers(1, 255))
+    def test_a_damaged_one_is_another_one(self, compression, post, entry, reason, place, change):
+        """Whether it was trained or is just bytes: it is refused, or what was written with the whole one is a miss."""
+        dictionary = trained() if compression == "zstandard" else OLD
+        written = Codec(compression=compression, dictionary=dictionary).encode(entry(post))
+        damaged = bytearray(dictionary)
+        damaged[place % len(damaged)] ^= change
+        try:
+            reader = Codec(compression=compression, dictionary=bytes(damaged))
+        except CacheValueError as error:
+            assert "zstandard cannot use a dictionary" in str(error)  # noqa: PT017 - or none is raised
+        else:
+            assert reason(reader, written) == "dictionary"
 
     def test_one_that_zstandard_cannot_use_is_refused_or_a_miss(self, forged, reason):
         pytest.importorskip("zstandard")

@@ -63,6 +63,27 @@ class TestWrittenByVersion1:
         assert Codec(dictionary=DICTIONARY).decode(bytes.fromhex(form)) == LONG
 
 
+class TestJSON:
+    """By the standard library, in one form: another one would give the same entry other bytes."""
+
+    @pytest.mark.parametrize(
+        ("value", "form"),
+        [
+            (None, "null"), ([True, False], "[true,false]"), ({"b": 1, "a": [], "": {}}, '{"b":1,"a":[],"":{}}'),
+            ([1, 1.0, -0.0, 0.1, 1e16, 1e22, 1e-7, 5e-324], "[1,1.0,-0.0,0.1,1e+16,1e+22,1e-07,5e-324]"),
+            ([2**64 - 1, -(2**63)], "[18446744073709551615,-9223372036854775808]"),
+            (['"\\/\x00\x1f\x7f\b\f\n\r\t'], '["\\"\\\\/\\u0000\\u001f\x7f\\b\\f\\n\\r\\t"]'),
+            (["é", "e\u0301", "\u2028", "🙂", "\U0010ffff"], '["é","e\u0301","\u2028","🙂","\U0010ffff"]'),
+            ({"é": {"\n": 1}}, '{"é":{"\\n":1}}'),
+        ],
+    )  # fmt: skip
+    def test_what_is_written(self, value, form):
+        assert Codec().plain(value) == (0, form.encode())
+
+    def test_whoever_reads_has_no_part_in_it(self, entry, post, json_backend):
+        assert Codec(json=json_backend).encode(entry(post)) == Codec().encode(entry(post))
+
+
 class TestBytes:
     @pytest.mark.parametrize("compression", ["none", "zlib"])
     def test_the_same_entry_gives_the_same_bytes(self, entry, post, compression):

@@ -178,6 +178,31 @@ class TestCalls:
         assert store.get_nowait("key") == value
 
 
+class TestReports:
+    def test_what_it_holds_and_what_became_of_the_rest(self, make, fill, taken):
+        store = make(max_bytes=50_000)
+        keys = fill(store, 300, cost=2.0)
+        found = [key for key in keys if store.get_nowait(key) is not None]
+        stats = store.stats()
+        assert (stats.entries, stats.hits, stats.misses) == (len(found), len(found), 300 - len(found))
+        assert stats.bytes == taken(store) <= stats.max_bytes == 50_000
+        assert stats.dictionary_bytes == store._dictionaries.weight > 0
+        assert stats.evicted + stats.refused == 300 - len(found)
+        assert stats.hit_ratio == len(found) / 300
+        assert (stats.unreadable, stats.ended) == (0, 0)
+        assert stats.cost_wasted == 2.0 * stats.evicted
+
+    def test_whoever_wants_to_know_is_told_of_values_as_they_were(self, make, fill, make_post):
+        left = {}
+        store = make(max_bytes=50_000, on_evict=left.setdefault)
+        keys = fill(store, 300, tags=["a"])
+        assert left.keys() == {key for key in keys if store.get_nowait(key) is None}
+        for number, key in enumerate(keys):
+            assert key not in left or left[key].value == make_post(number)
+        assert {entry.tags for entry in left.values()} == {("a",)}
+        assert store.unreadable == 0
+
+
 class TestWhatCannotBeRead:
     @pytest.mark.parametrize("ask", ["get_nowait", "entry_nowait", "peek_nowait"])
     @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 from postopt.caching.eviction import GDSF, LFU, LRU, S3FIFO, Density
+from postopt.caching.memory import MemoryStore
 from postopt.testing import ScriptedClock
 
 STATM = Path("/proc/self/statm")
@@ -49,10 +50,9 @@ def resident():
 
 
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="no other Python counts its blocks")
-@pytest.mark.parametrize(
-    ("policy", "operations"), [(Density, 1_000_000), (LRU, 200_000), (LFU, 200_000), (S3FIFO, 200_000), (GDSF, 200_000)]
-)
-def test_a_million_operations_have_a_flat_memory_slope(store, policy, operations):
+@pytest.mark.parametrize("policy", [Density, LRU, LFU, S3FIFO, GDSF])
+def test_a_million_operations_have_a_flat_memory_slope(store, policy):
+    operations = 1_000_000 if policy is Density and store is MemoryStore else 200_000
     use = Use(store, policy)
     use.go_on(operations // 2)
     before = blocks(), resident()

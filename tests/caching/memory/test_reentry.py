@@ -10,6 +10,7 @@ import pytest
 
 from postopt.caching import Entry
 from postopt.caching.eviction import LRU, Density
+from postopt.caching.mutex import Mutex
 from postopt.errors import ReentrantError
 
 
@@ -184,3 +185,22 @@ def test_a_store_is_freed_with_what_it_holds(store):
         del one, thing
         gc.collect()
         assert [ref() for ref in gone] == [None, None]
+
+
+def test_a_block_and_a_function_exclude_each_other(here):
+    mutex = Mutex()
+
+    def story():
+        with mutex:
+            for again in (lambda: mutex.run(int), mutex.__enter__):
+                with pytest.raises(ReentrantError):
+                    again()
+        with pytest.raises(ReentrantError):
+            mutex.run(mutex.run, int)
+        with pytest.raises(ReentrantError):
+            mutex.run(mutex.__enter__)
+        return mutex.run(str, "free again")
+
+    assert here(story) == "free again"
+    with mutex:
+        assert here(lambda: mutex._inside)

@@ -94,6 +94,12 @@ class TestCaseThatCounts:
             ("A card of 5 MB", "A card of 5 Mb"),
             ("See https://a.example/Menu now", "See https://a.example/menu now"),
             ("A post on 10² users", "A post on 102 users"),
+            ("A turbine of 5 MW", "A turbine of 5 mW"),
+            ("Polish jobs", "polish jobs"),
+            ("Polish Jobs", "polish jobs"),
+            ("US bakery opens", "us bakery opens"),
+            ("May sale", "may sale"),
+            ("In Maßen genießen", "In Massen genießen"),
         ],
     )
     def test_is_no_match(self, near, one, other):
@@ -107,8 +113,7 @@ class TestCaseThatCounts:
         [
             ("Summer Sale Today", "summer sale today"),
             ("Visit us in May", "VISIT US IN MAY"),
-            ("Us And Our Apple Pie", "us and our apple pie"),
-            ("Will you come?", "will you come?"),
+            ("It is open again", "it is open again"),
             ("See HTTPS://A.EXAMPLE/menu", "See https://a.example/menu"),
         ],
     )

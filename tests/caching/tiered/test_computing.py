@@ -60,7 +60,7 @@ async def until(condition):
 async def settle(cache):
     """Let refreshes that have begun end."""
     await asyncio.sleep(0)
-    await asyncio.gather(*filter(None, list(cache._refreshing.values())), return_exceptions=True)
+    await asyncio.gather(*filter(None, list(cache._refreshes._running.values())), return_exceptions=True)
 
 
 class TestOnce:
@@ -170,6 +170,30 @@ class TestKeeping:
 
         run(use())
 
+    @pytest.mark.parametrize("cost", [float("nan"), -1.0, None, "dear", ZeroDivisionError()], ids=repr)
+    def test_a_value_whose_cost_cannot_be_told_is_returned_and_not_kept(self, memory, clock, cost):
+        def cost_of(*_):
+            if isinstance(cost, Exception):
+                raise cost
+            return cost
+
+        async def use():
+            cache, source = TieredCache(memory, clock=clock, cost_of=cost_of), Source()
+            assert [await cache.get_or_compute("k", source) for _ in range(2)] == [1, 2]
+            counters = cache.stats().counters
+            assert (counters.computed, counters.unkept, counters.cost_spent) == (2, 2, 0.0)
+            assert cache.get_or_compute_sync("k", source.sync) == 3
+
+        run(use())
+
+    def test_what_the_host_does_not_want_is_not_kept(self, memory, clock):
+        async def use():
+            cache, source = TieredCache(memory, clock=clock), Source()
+            values = [await cache.get_or_compute("k", source, keep=lambda value: value > 2) for _ in range(5)]
+            assert values == [1, 2, 3, 3, 3]
+
+        run(use())
+
     def test_the_cost_may_be_money(self, memory, clock):
         async def use():
             cache = TieredCache(memory, clock=clock, cost_of=lambda value, _: value / 10)
@@ -272,7 +296,7 @@ class TestStale:
             assert (await cache.get_or_compute("k", source, **plan), source.made) == (2, 2)
             counters = cache.stats().counters
             assert (counters.stale_served, counters.refreshed) == (3, 1)
-            assert cache._refreshing == {}
+            assert cache._refreshes._running == {}
 
         run(use())
 
@@ -289,21 +313,83 @@ class TestStale:
 
     def test_if_it_cannot_be_made_anew_it_is_served_until_its_end(self, memory, clock):
         async def use():
-            cache, source = TieredCache(memory, clock=clock), Source()
+            timer = ScriptedClock(0.0)
+            cache, source = TieredCache(memory, clock=clock, timer=timer), Source()
             plan = {"ttl": 10, "stale_ttl": 10}
             await cache.get_or_compute("k", source, **plan)
             source.error = GenerationError("no")
             clock.advance(15)
-            assert await cache.get_or_compute("k", source, **plan) == 1
-            await settle(cache)
-            assert await cache.get_or_compute("k", source, **plan) == 1
-            await settle(cache)
-            assert cache.stats().counters.refresh_failed == 2
+            failed = []
+            for seconds in (0, 0.5, 0.5, 1, 1, 100):  # left alone for 1, 2 seconds, and so on
+                timer.advance(seconds)
+                assert await cache.get_or_compute("k", source, **plan) == 1
+                await settle(cache)
+                failed.append(cache.stats().counters.refresh_failed)
+            assert failed == [1, 1, 2, 2, 3, 4]
             clock.advance(5)
             with pytest.raises(GenerationError):
                 await cache.get_or_compute("k", source, **plan)
 
         run(use())
+
+    def test_a_value_that_cannot_be_kept_is_not_made_again_and_again(self, memory, clock):
+        async def use():
+            timer = ScriptedClock(0.0)
+            cache, source = TieredCache(memory, clock=clock, timer=timer), Source()
+            plan = {"ttl": 10, "stale_ttl": 10}
+            await cache.get_or_compute("k", source, **plan)
+            clock.advance(15)
+            for _ in range(10):
+                assert await cache.get_or_compute("k", source, **plan, keep=lambda value: value != 2) == 1
+                await settle(cache)
+            assert source.made == 2
+            timer.advance(1)
+            await cache.get_or_compute("k", source, **plan)
+            await settle(cache)
+            assert await cache.get_or_compute("k", source, **plan) == 3
+
+        run(use())
+
+    def test_a_loop_that_was_closed_meanwhile_does_not_keep_it_stale(self, memory, clock):
+        cache, source = TieredCache(memory, clock=clock), Source()
+        plan = {"ttl": 10, "stale_ttl": 10}
+        run(cache.get_or_compute("k", source, **plan))
+        clock.advance(15)
+        loop = asyncio.new_event_loop()
+        source.hold = asyncio.Event()
+        assert loop.run_until_complete(cache.get_or_compute("k", source, **plan)) == 1
+        for _ in range(5):
+            loop.run_until_complete(asyncio.sleep(0))
+        (task,) = cache._refreshes._running.values()
+        for other in asyncio.all_tasks(loop):
+            other._log_destroy_pending = False  # as wanted here
+        loop.close()
+        assert not task.done()
+        source.hold = None
+
+        async def use():
+            assert await cache.get_or_compute("k", source, **plan) == 1
+            await settle(cache)
+            assert await cache.get_or_compute("k", source, **plan) == source.made
+            await cache.aclose()
+
+        run(use())
+
+    def test_closing_from_elsewhere_stops_making_anew(self, memory, clock):
+        cache, source = TieredCache(memory, clock=clock), Source()
+        plan = {"ttl": 10, "stale_ttl": 10}
+
+        async def use(close):
+            await cache.get_or_compute("k", source, **plan)
+            clock.advance(15)
+            source.hold = asyncio.Event()
+            await cache.get_or_compute("k", source, **plan)
+            (task,) = cache._refreshes._running.values()
+            await asyncio.to_thread(close)
+            await asyncio.wait({task})
+            assert task.cancelled()
+
+        run(use(cache.close))
 
     def test_closing_stops_making_anew(self, memory, clock):
         async def use():
@@ -488,12 +574,14 @@ class TestThreads:
         assert seen == [1]
 
     def test_a_stale_value_below_is_made_anew_or_served(self, memory, remote, behind, clock):
-        cache, source = TieredCache(memory, remote, clock=clock), Source()
+        timer = ScriptedClock(0.0)
+        cache, source = TieredCache(memory, remote, clock=clock, timer=timer), Source()
         old = Entry(value=0, expires_at=clock() - 1, stale_until=clock() + 99)
         behind.set_entry_nowait("k", old)
         source.error = GenerationError("no")
         assert cache.get_or_compute_sync("k", source.sync) == 0
         source.error = None
+        timer.advance(1)
         assert cache.get_or_compute_sync("k", source.sync, ttl=5) == 2
         run(cache.aclose())
 
@@ -510,6 +598,65 @@ class TestThreads:
             assert cache.stats().counters.overdue >= 1
 
         run(use())
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("stores", "settings", "named"),
+        [
+            ([], {}, "at least one level"),
+            ([None], {}, "a NoneType"),
+            ([MemoryStore], {}, "the class MemoryStore"),
+            ([{}], {}, "a dict"),
+            ([MemoryStore()], {"deadline": 0}, "deadline"),
+            ([MemoryStore()], {"deadline": float("nan")}, "deadline"),
+            ([MemoryStore()], {"deadline": "1"}, "deadline"),
+            ([MemoryStore()], {"lease_seconds": -1}, "lease_seconds"),
+            ([MemoryStore()], {"codec": "x"}, "codec"),
+            ([MemoryStore()], {"negative": {"ValueError": 1}}, "negative"),
+            ([MemoryStore()], {"negative": {KeyboardInterrupt: 1}}, "negative"),
+            ([MemoryStore()], {"negative": {ValueError: -1}}, "ttl"),
+            ([MemoryStore()], {"jitter": 1}, "jitter"),
+            ([MemoryStore()], {"beta": float("nan")}, "beta"),
+        ],
+    )
+    def test_what_cannot_be_used_is_refused_at_once(self, stores, settings, named):
+        with pytest.raises(CacheValueError, match=named):
+            TieredCache(*stores, **settings)
+
+    @pytest.mark.parametrize("key", [None, 1, b"k", ("k",), ["k"]], ids=repr)
+    def test_a_key_is_text(self, memory, key):
+        async def use():
+            cache = TieredCache(memory)
+            for call in (
+                lambda: cache.get(key),
+                lambda: cache.set(key, Entry(value=1)),
+                lambda: cache.delete(key),
+                lambda: cache.get_or_compute(key, Source()),
+            ):
+                with pytest.raises(CacheValueError, match="a key is"):
+                    await call()
+            with pytest.raises(CacheValueError, match="a key is"):
+                cache.get_or_compute_sync(key, Source().sync)
+
+        run(use())
+
+    def test_what_is_set_is_an_entry(self, memory):
+        with pytest.raises(CacheValueError, match="no Entry"):
+            run(TieredCache(memory).set("k", 5))
+
+    @pytest.mark.parametrize(
+        ("plan", "named"),
+        [
+            ({"ttl": -1}, "^ttl"),
+            ({"stale_ttl": -1}, "stale_ttl"),
+            ({"priority": 8}, "priority"),
+            ({"tags": "t"}, "tags"),
+        ],
+    )
+    def test_a_plan_that_cannot_be_kept(self, memory, plan, named):
+        with pytest.raises(CacheValueError, match=named):
+            run(TieredCache(memory).get_or_compute("k", Source(), **plan))
 
 
 class TestReport:

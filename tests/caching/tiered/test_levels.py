@@ -10,7 +10,6 @@ import pytest
 from postopt.caching.base import Entry
 from postopt.caching.compressed import CompressedStore
 from postopt.caching.eviction import LRU
-from postopt.caching.levels import MOST_OWED, Level
 from postopt.caching.memory import MemoryStore
 from postopt.caching.stack import HIGH, REMEMBERED
 from postopt.caching.tiered import TieredCache
@@ -198,17 +197,6 @@ class TestALevelThatFails:
 
         run(use())
 
-    def test_it_is_logged_at_each_doubling(self, remote, caplog):
-        async def use():
-            level = Level(remote, 2, deadline=1.0)
-            for _ in range(20):
-                await level.get("k")
-
-        remote.fault = "garbage"
-        with caplog.at_level(logging.WARNING, "postopt.caching"):
-            run(use())
-        assert len(caplog.records) == 5  # 1, 2, 4, 8, 16
-
     def test_what_it_cannot_keep_is_no_fault(self, clock):
         async def use():
             cache = TieredCache(CompressedStore(clock=clock), clock=clock)
@@ -217,125 +205,6 @@ class TestALevelThatFails:
             assert await cache.get("k") is None
             level = cache.stats().levels[0]
             assert (level.refused, level.faults) == (1, {})
-
-        run(use())
-
-
-class TestALevelThatMissedAChange:
-    """Nothing is served from it that has changed meanwhile, and it catches up."""
-
-    @pytest.mark.parametrize("fault", ["error", "hang"])
-    @pytest.mark.parametrize("change", ["set", "delete"])
-    def test_a_key(self, remote, behind, clock, fault, change):
-        async def use():
-            level = Level(remote, 1, deadline=0.01)
-            await level.set("k", Entry(value="old"))
-            await level.set("other", ENTRY)
-            remote.fault = fault
-            await (level.set("k", Entry(value="new")) if change == "set" else level.delete("k"))
-            remote.fault = "ok"
-            assert (level.owed, await level.get("k")) == (1, None)
-            assert (await level.get("other")).value == "v"
-            await level._catching_up
-            assert (level.owed, "k" in behind) == (0, False)
-            await level.set("k", Entry(value="newest"))
-            assert (await level.get("k")).value == "newest"
-
-        run(use())
-
-    def test_a_tag(self, remote, behind, clock):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            await level.set("k", Entry(value="v", tags=("t",)))
-            remote.fault = "error"
-            await level.invalidate_tag("t")
-            remote.fault = "ok"
-            assert (level.owed, await level.get("k")) == (1, None)
-            await level._catching_up
-            assert (level.owed, "k" in behind) == (0, False)
-
-        run(use())
-
-    def test_a_later_change_that_succeeds_settles_it(self, remote, behind):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            remote.fault = "error"
-            await level.set("k", Entry(value="old"))
-            remote.fault = "ok"
-            await level.set("k", Entry(value="new"))
-            assert (level.owed, (await level.get("k")).value) == (0, "new")
-
-        run(use())
-
-    def test_an_earlier_change_that_succeeds_late_does_not(self, remote):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            remote.fault = "hang"
-            early = asyncio.ensure_future(level.set("k", Entry(value="old")))
-            await asyncio.sleep(0)
-            late = asyncio.ensure_future(level.set("k", Entry(value="new")))
-            await asyncio.sleep(0)
-            late.cancel()
-            await asyncio.wait({late})
-            remote.fault = "ok"
-            await early
-            assert await level.get("k") is None  # whether "new" arrived is not known
-
-        run(use())
-
-    def test_a_level_that_fails_again_while_it_catches_up(self, remote, behind):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            for key in "ab":
-                await level.set(key, Entry(value="old"))
-            remote.fault = "error"
-            for key in "ab":
-                await level.delete(key)
-            remote.fault = "ok"
-            await level.get("other")
-            remote.fault = "error"
-            await level._catching_up
-            assert level.owed == 2
-
-        run(use())
-
-    def test_a_call_that_is_cancelled_may_have_happened(self, remote):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            await level.set("k", Entry(value="old"))
-            remote.fault = "hang"
-            task = asyncio.ensure_future(level.delete("k"))
-            await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.wait({task})
-            remote.fault = "ok"
-            assert await level.get("k") is None
-
-        run(use())
-
-    def test_only_so_much_is_owed(self, remote, monkeypatch):
-        monkeypatch.setattr("postopt.caching.levels.MOST_OWED", 2)
-
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            remote.fault = "error"
-            for key in "abc":
-                await level.delete(key)
-            assert (level.owed, level.forgotten) == (2, 1)
-
-        run(use())
-        assert MOST_OWED == 100_000
-
-    def test_closing_stops_catching_up(self, remote):
-        async def use():
-            level = Level(remote, 1, deadline=1.0)
-            remote.fault = "error"
-            await level.delete("k")
-            remote.fault = "ok"
-            await level.get("other")
-            await level.aclose()
-            await asyncio.wait({level._catching_up})
-            assert level._catching_up.cancelled()
 
         run(use())
 

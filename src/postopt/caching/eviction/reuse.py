@@ -10,8 +10,8 @@ From the hazards follows, for each class and age, the Gittins index: the highest
 entry can give, if one may stop keeping it at any age. Among entries of equal cost and weight, keeping those of the
 highest index earns most (J. C. Gittins, "Bandit processes and dynamic allocation indices", J. R. Stat. Soc. B 41,
 1979). What comes after a reuse is taken from the next class at its own best. To choose that anew for each age would
-raise the index by a fifth at most at the rates believed at first; on six real traces that hit 0.2 % less on average, and
-a replay took up to twice as long.
+raise the index by a fifth at most at the rates believed at first; on six real traces that hit 0.2 % less on average,
+and a replay took up to twice as long.
 
 An index that falls with age makes the store behave like LRU; one that rises, as in a loop larger than the store,
 makes it keep what is there; one that hardly depends on age, like LFU. LHD (N. Beckmann, H. Chen, A. Cidon, NSDI 2018)

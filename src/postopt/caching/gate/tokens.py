@@ -44,7 +44,7 @@ _NAMES = frozenset(
     "rosa mercedes sol reyes dia pilar paz luz santos leon".split()
 )
 # Units whose capital is another unit: 5 MB and 5 Mb, 5 M and 5 m.
-CASED_UNITS = frozenset("mb gb kb tb mbps gbps m".split())
+CASED_UNITS = frozenset("mb gb kb tb mbps gbps m mw".split())
 
 
 class Token(NamedTuple):
@@ -54,7 +54,7 @@ class Token(NamedTuple):
         kind: WORD, MARK, CODE, or a kind of amount (see `amounts`).
         text: what is compared: case-folded for words, the normal form for amounts.
         shown: as it was written.
-        capital: whether it begins with a capital that no beginning of a sentence asks for.
+        capital: whether it begins with a capital that no beginning of a sentence asks for, or that may be a name's.
         cut: whether a mark stands between it and the token before.
         led: whether an article or the like stood before it.
         joined: whether "and" stood before it.
@@ -79,13 +79,13 @@ def normalise(text: str) -> tuple[str, ...]:
     """Return what two texts share that differ in compatibility forms, case and white space only.
 
     The first member is the text without them; a text longer than `MAX_CHARACTERS` keeps its case. The others are words
-    and links whose case is part of what they say: the "US" in "about the US", but no word of a text that is written in
-    one case throughout.
+    and links whose case is part of what they say: the "US" in "about the US", the "Polish" in "Polish jobs", but no
+    word of a text that is written in one case throughout.
     """
     composed = compose(text)
     if len(composed) > MAX_CHARACTERS:
         return (" ".join(composed.split()),)
-    folded = unicodedata.normalize("NFKC", composed.casefold())
+    folded = unicodedata.normalize("NFKC", composed.lower())
     return (" ".join(folded.split()), *_cased(composed))
 
 
@@ -93,19 +93,18 @@ def _cased(composed: str) -> list[str]:
     kept = [piece for piece in composed.split() if "://" in piece]
     if composed.isupper() or composed.islower():
         return [link.partition("://")[2].partition("/")[2] for link in kept]
-    words = composed.split()
-    titled = sum(word[:1].isupper() for word in words) > 0.8 * len(words)
     tokens = tokenise(composed)
     for index, token in enumerate(tokens):
         word = token.shown
-        if token.text in CASED_UNITS and index and tokens[index - 1].shown[-1:].isdigit():
-            kept.append(f"{index} {word}")
-        elif token.text in _ACRONYMS:
-            if word.isupper():
-                kept.append(f"{index} {word}")
-        elif token.text in _NAMES and token.capital and not titled:
+        is_unit = token.text in CASED_UNITS and index > 0 and tokens[index - 1].shown[-1:].isdigit()
+        if is_unit or _is_named(word, token.text):
             kept.append(f"{index} {word}")
     return kept
+
+
+def _is_named(word: str, folded: str) -> bool:
+    """Say whether a word that means another thing as a name may be one here; at the start of a sentence it may."""
+    return word.isupper() if folded in _ACRONYMS else folded in _NAMES and word[0].isupper()
 
 
 def may_be_name(text: str) -> bool:
@@ -138,7 +137,9 @@ def tokenise(composed: str) -> list[Token]:
             if _is_sign(piece.group(), found.start()):
                 tokens.pop()
                 chunk = f"-{chunk}"
-            tokens.append(Token(WORD, chunk.casefold(), chunk, chunk[0].isupper() and not starts and not one_case))
+            folded = chunk.lower()
+            capital = not one_case and chunk[0].isupper() and (not starts or _is_named(chunk, folded))
+            tokens.append(Token(WORD, folded, chunk, capital))
             starts = False
     return tokens
 

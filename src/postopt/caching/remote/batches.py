@@ -226,7 +226,7 @@ class _Writes:
 
 
 def _cut_reads(reads: dict[bytes, list[asyncio.Future[bytes | None]]]) -> Iterator[_Reads]:
-    wanted = [(name, futures) for name, futures in reads.items() if not all(future.done() for future in futures)]
+    wanted = [(name, futures) for name, futures in reads.items() if not all(map(asyncio.Future.done, futures))]
     for start in range(0, len(wanted), MAX_KEYS):
         yield _Reads(wanted[start : start + MAX_KEYS])
 
