@@ -142,13 +142,13 @@ def test_compressed():
         print(f"\n{name}: {len(first)}, then {len(later)} of {mean:.0f} bytes")
         print(f"{'kept as':14}{'level':>6}{'ratio':>8}{'with objects':>14}{'us a set':>10}", end="")
         print(f"{'us a get':>13}{'MemoryStore':>13}")
-        for form, level in (("bytes", 3), ("bytes", 6), ("bytes", 9), ("text", 6), ("dict", 6)):
+        for form, level in (("bytes", 3), ("bytes", 6), ("bytes", 9), ("text", 9), ("dict", 9)):
             print(f"{form:14}{level:6}", end="", flush=True)
             measure(first, later, form, level)
         with suppress(ImportError):
             orjson = import_module("postopt.backends.orjson").JSON
-            print(f"{'dict, orjson':14}{6:6}", end="", flush=True)
-            measure(first, later, "dict", 6, Codec(json=orjson))
+            print(f"{'dict, orjson':14}{9:6}", end="", flush=True)
+            measure(first, later, "dict", 9, Codec(json=orjson))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
@@ -14,8 +15,10 @@ def write_whole(path: Path, data: bytes | Iterable[bytes]) -> None:
     Folders that it makes have mode 0700.
 
     Raises:
-        OSError: the folder or the file cannot be written; what was there before stays.
+        OSError: the folder or the file cannot be written, or what is there is no file; what was there before stays.
     """
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "this is no regular file, and would be replaced by one", str(path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import stat
 
 import pytest
@@ -79,3 +80,13 @@ class TestAFileIsWrittenWhole:
             write_whole(path, b"new")
         assert path.read_bytes() == b"old"
         assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
+
+
+@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path)], ids=["folder", "pipe"])
+def test_what_is_no_file_is_not_replaced(tmp_path, make):
+    path = tmp_path / "here"
+    make(path)
+    mode = path.stat().st_mode
+    with pytest.raises(OSError, match="no regular file"):
+        write_whole(path, b"data")
+    assert (path.stat().st_mode, list(tmp_path.iterdir())) == (mode, [path])

@@ -21,7 +21,7 @@ from postopt.caching.dictionary import Dictionaries, installed_library
 from postopt.caching.eviction import Policy
 from postopt.caching.memory import MemoryStore
 from postopt.clock import Clock
-from postopt.errors import CacheValueError, CorruptDataError, MissingDependencyError
+from postopt.errors import CacheValueError, CorruptDataError, MissingDependencyError, shown
 
 LARGE = 64 * 1024
 """Bytes from which on LZ4 compresses, where it is installed, and no dictionary is trained: such values repeat enough of
@@ -82,6 +82,9 @@ class CompressedStore:
         clock: seconds since the epoch.
         on_evict: told of each entry that leaves for want of room, as in `MemoryStore`.
         start: runs a training of some tenths of a second; in a thread of its own unless given.
+
+    Raises:
+        CacheValueError: a limit or the level is out of range.
     """
 
     def __init__(
@@ -90,11 +93,13 @@ class CompressedStore:
         max_bytes: int = 64 * 2**20,
         policy: Policy | None = None,
         codec: Codec | None = None,
-        level: int = 6,
+        level: int = 9,
         clock: Clock = time.time,
         on_evict: Callable[[Any, Entry], None] | None = None,
         start: Callable[[Callable[[], None]], object] = _in_thread,
     ) -> None:
+        if type(level) is not int or not 1 <= level <= 19:
+            raise CacheValueError(f"level is {shown(level)}; an int from 1 to 19 is needed")
         self.max_bytes = max_bytes
         self._codec = codec or Codec()
         self._clock = clock

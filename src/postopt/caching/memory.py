@@ -70,7 +70,8 @@ class MemoryStore:
     Law: the weights of the entries never add up to more than `max_bytes`, and there are never more than `max_entries`.
     A newcomer may be refused if what it would push out is worth more; then the key has no value, not an older one.
     While a call changes the store, it cannot be changed by what runs in the midst of that call: a key's `__eq__` or a
-    finalizer of whatever is collected then gets a ReentrantError.
+    finalizer of whatever is collected then gets a ReentrantError. A KeyboardInterrupt that comes then locks nobody out,
+    but may leave half a change; make another store after it.
 
     Args:
         max_bytes: bytes of weight in all (64 MiB is arbitrary). What the store needs for itself comes on top.

@@ -134,7 +134,7 @@ class ZstandardLibrary:
     name = "zstandard"
     largest = 256 * 1024  # beyond, posts gain a tenth for each doubling, and each thread's contexts grow as much
 
-    def __init__(self, level: int = 6) -> None:
+    def __init__(self, level: int = 9) -> None:
         self._level = level
 
     def compressor(self, dictionary: bytes) -> Bare:

@@ -21,7 +21,8 @@ CLAIRVOYANT = "(knows the future)"
 _DESCRIPTION = """\
 Replay recorded requests through each eviction policy, and show how near it
 comes to one that knows the future. A trace is CSV with a header and a column
-"key", plain or compressed (.xz, .gz), one request a line."""
+"key", plain or compressed (.xz, .gz), one request a line. Columns "weight"
+(bytes) and "cost" are used if they are there."""
 
 _EPILOG = """\
 example:

@@ -221,3 +221,9 @@ class TestWhatCannotBeRead:
         assert getattr(store, ask)("key") is None
         assert getattr(store, ask)("key") is None
         assert (store.unreadable, len(store)) == (1, 0)
+
+
+@pytest.mark.parametrize("level", [0, 20, 9.0, None, "9"])
+def test_a_level_that_zstandard_does_not_have(level):
+    with pytest.raises(CacheValueError, match="level"):
+        CompressedStore(level=level)

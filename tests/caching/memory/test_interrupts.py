@@ -1,6 +1,6 @@
 """A KeyboardInterrupt at any place where Python raises one: nobody is locked out afterwards.
 
-What was half changed may be wrong then; that is so of a list or a dict in Python, too.
+What it left half changed is another matter: `MemoryStore` says so.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ CALLS = {
 }
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="since 3.12, tracing skips instructions of single threads")
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @pytest.mark.parametrize("policy", [Density, LRU])
 def test_nobody_is_locked_out(store, thread, policy, call):

@@ -61,6 +61,17 @@ class TestForms:
     def test_a_key_may_be_any_text(self, write):
         assert read_trace(write('key,t\n"a\nb",1\n"",2\n"a,b",3\n"a\nb",4\n')).keys == [0, 1, 2, 0]
 
+    def test_weights_and_costs_are_those_of_the_first_request(self, write):
+        trace = read_trace(write("key,cost,weight\na,0.5,10\nb,0,0\na,9,9\nc,1e3,2.6\n"))
+        assert (trace.keys, trace.weights, trace.costs) == ([0, 1, 0, 2], [10, 1, 3], [0.5, 0.0, 1000.0])
+        assert not trace.is_uniform
+
+    @pytest.mark.parametrize("wrong", ["", "dear", "nan", "-1", "inf"])
+    @pytest.mark.parametrize("column", ["cost", "weight"])
+    def test_those_that_are_no_numbers(self, write, column, wrong):
+        with pytest.raises(CacheValueError, match=f"as {column}"):
+            read_trace(write(f"key,{column}\na,{wrong}\n"))
+
     def test_one_request_is_a_trace(self, write):
         assert read_trace(write("key\na\n")).keys == [0]
 

@@ -15,8 +15,8 @@ from typing import IO
 
 from postopt.errors import CacheValueError, shown
 
-MOST_TOKENS = 2**32
-"""More than that is no number of tokens; and weights then fit into what a store takes."""
+MOST = 2**32
+"""More than that, of tokens, bytes or money, is taken for a mistake; so weights fit into what a store takes."""
 
 _OPENERS = {".xz": lzma.open, ".gz": gzip.open}
 
@@ -66,17 +66,26 @@ class Trace:
 def read_trace(path: Path) -> Trace:
     """Read a trace: CSV with a header and a column "key", plain or compressed (.xz, .gz).
 
-    All keys weigh and cost 1.
+    A column "weight" says how many bytes a key's value takes, a column "cost" what it takes to make; of several
+    requests for a key the first one counts. Without them all keys weigh and cost 1.
 
     Raises:
         CacheValueError: the file is no such thing.
         OSError: it cannot be read.
     """
     numbers: dict[str, int] = {}
-    keys = [numbers.setdefault(row["key"], len(numbers)) for row in _rows(path, ("key",))]
+    keys: list[int] = []
+    weights: list[int] = []
+    costs: list[float] = []
+    for row in _rows(path, ("key",)):
+        number = numbers.setdefault(row["key"], len(numbers))
+        keys.append(number)
+        if number == len(weights):
+            weights.append(max(1, round(_number(path, "weight", row.get("weight", "1")))))
+            costs.append(_number(path, "cost", row.get("cost", "1")))
     if not keys:
         raise CacheValueError(f"{path} holds no requests")
-    return Trace(_bare_name(path), keys, [1] * len(numbers), [1.0] * len(numbers))
+    return Trace(_bare_name(path), keys, weights, costs)
 
 
 def read_tokens(path: Path) -> list[tuple[float, float]]:
@@ -87,19 +96,19 @@ def read_tokens(path: Path) -> list[tuple[float, float]]:
         OSError: it cannot be read.
     """
     rows = _rows(path, ("in_tokens", "out_tokens"))
-    tokens = [(_tokens(path, row["in_tokens"]), _tokens(path, row["out_tokens"])) for row in rows]
+    tokens = [(_number(path, "tokens", row["in_tokens"]), _number(path, "tokens", row["out_tokens"])) for row in rows]
     if not tokens:
         raise CacheValueError(f"{path} holds no tokens")
     return tokens
 
 
-def _tokens(path: Path, text: str) -> float:
+def _number(path: Path, name: str, text: str | None) -> float:
     try:
-        number = float(text)
+        number = float(text or "")
     except ValueError:
         number = math.nan
-    if not 0 <= number <= MOST_TOKENS:
-        raise CacheValueError(f"{path} holds {shown(text)} as tokens; a number from 0 to {MOST_TOKENS:,} is needed")
+    if not 0 <= number <= MOST:
+        raise CacheValueError(f"{path} holds {shown(text)} as {name}; a number from 0 to {MOST:,} is needed")
     return number
 
 
