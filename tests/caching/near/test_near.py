@@ -94,6 +94,7 @@ class TestCaseThatCounts:
             ("A card of 5 MB", "A card of 5 Mb"),
             ("See https://a.example/Menu now", "See https://a.example/menu now"),
             ("A post on 10² users", "A post on 102 users"),
+            ("A post on 10₂ users", "A post on 102 users"),
             ("A turbine of 5 MW", "A turbine of 5 mW"),
             ("Polish jobs", "polish jobs"),
             ("Polish Jobs", "polish jobs"),

@@ -20,6 +20,7 @@ MINUS = "\N{MINUS SIGN}"
 
 # These rules stand before NFKC, which turns "10²" into "102" and "1½" into "11/2".
 _SUPERSCRIPT = re.compile("[⁰¹²³⁴-⁹]+")
+_SUBSCRIPT = re.compile("(?<=[0-9])[₀-₉]+")
 _MIXED_FRACTION = re.compile("(?<=[0-9])(?=[¼-¾⅐-⅞↉])")
 _ORDINAL_POINT = re.compile("(?<=[0-9])\\.(?=[ºª])")
 _ALIKE = str.maketrans("‐‑‒–—―−⁄’‘ʼ´`“”„«»‹›", '-------/\'\'\'\'\'"""""""')
@@ -70,8 +71,9 @@ class Token(NamedTuple):
 
 
 def compose(text: str) -> str:
-    """Return the text in NFKC, but with exponents and mixed fractions kept apart from the digits before them."""
+    """Return the text in NFKC, but with exponents, indices and mixed fractions kept apart from the digits before them."""
     text = _SUPERSCRIPT.sub(lambda found: f"^{found.group()}", _ORDINAL_POINT.sub("", text))
+    text = _SUBSCRIPT.sub(lambda found: f"_{found.group()}", text)
     return unicodedata.normalize("NFKC", _MIXED_FRACTION.sub(" ", text))
 
 
