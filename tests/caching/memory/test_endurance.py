@@ -29,7 +29,7 @@ class Use:
         get, put, draw = self.store.get_nowait, self.store.set_nowait, self.draw.paretovariate
         for _ in range(operations // 100):
             for _ in range(99):
-                key = int(draw(0.5)) % 1_000_000
+                key = int(draw(0.6)) % 1_000_000
                 if get(key) is None:
                     tags = (f"of {key}",) if key % 9 == 0 else ()
                     put(key, "value", weight=key % 50, ttl=key % 7 * 10 or None, tags=tags)

@@ -60,7 +60,7 @@ CALLS = {
     "delete": lambda one: one.delete_nowait(9),
     "get": lambda one: one.get_nowait(9),
     "entry": lambda one: one.entry_nowait(9),
-    "shrink": lambda one: one.shrink(5),
+    "shrink": lambda one: one.shrink(8),
 }
 
 

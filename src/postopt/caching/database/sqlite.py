@@ -28,13 +28,22 @@ class Connection(sqlite3.Connection):
 
     For the same reason it never waits for a lock: where another connection has it, a call fails at once with
     SQLITE_BUSY. Were it to wait inside of SQLite, for a connection that the fork has stopped, both would wait in vain.
+
+    Where the file is deleted, emptied or replaced by another, SQLite would go on with what nobody else sees, or take
+    its log for the other file's. So each call first looks whether the file is still the one that was opened. If not, it
+    fails with SQLITE_READONLY_DBMOVED, all connections of this process to the old one are closed, and its log is
+    deleted.
     """
 
     def __init__(self, database: str, **options: Any) -> None:
         self.step = threading.Lock()
+        self.file = _File(database)
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         with _lock:
+            others = [other for other in _connections if other.file.path == database]
             _connections.add(self)
+        for other in others:
+            other.leave_if_moved()
         with self.step:
             super().__init__(database, **{**options, "timeout": 0, "isolation_level": None, "check_same_thread": False})
         try:
@@ -43,6 +52,24 @@ class Connection(sqlite3.Connection):
         except BaseException:
             self.close()
             raise
+
+    def check(self) -> None:
+        """Raise OperationalError if the file is not the one that was opened any more."""
+        if self.leave_if_moved():
+            error = sqlite3.OperationalError("the file was deleted, emptied or replaced by another")
+            error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+            raise error
+
+    def leave_if_moved(self) -> bool:
+        """Say whether the file is not the one that was opened any more; all connections to that are closed then."""
+        if not self.file.is_moved():
+            return False
+        with _lock:
+            self.file.forget_log()
+            others = [other for other in _connections if other.file == self.file]
+        for other in others:
+            other.close()
+        return True
 
     def cursor(self, factory: Any = None) -> Any:
         """Return a `Cursor`, or what `factory` makes."""
@@ -56,6 +83,8 @@ class Connection(sqlite3.Connection):
 
     def commit(self) -> None:
         """Commit the transaction, if there is one."""
+        if self.in_transaction:
+            self.check()
         with self.step:
             super().commit()
 
@@ -87,9 +116,11 @@ class Cursor(sqlite3.Cursor):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._step = connection.step
+        self._check = connection.check
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Execute once."""
+        self._check()
         with self._step:
             return super().execute(sql, parameters)
 

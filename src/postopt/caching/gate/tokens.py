@@ -71,7 +71,7 @@ class Token(NamedTuple):
 
 
 def compose(text: str) -> str:
-    """Return the text in NFKC, but with exponents, indices and mixed fractions kept apart from the digits before them."""
+    """Return the text in NFKC, with exponents, indices and mixed fractions kept apart from the digits before them."""
     text = _SUPERSCRIPT.sub(lambda found: f"^{found.group()}", _ORDINAL_POINT.sub("", text))
     text = _SUBSCRIPT.sub(lambda found: f"_{found.group()}", text)
     return unicodedata.normalize("NFKC", _MIXED_FRACTION.sub(" ", text))
