@@ -17,7 +17,7 @@ from postopt.caching.shelf import NO_DETAILS, Details, Shelf
 from postopt.caching.snapshot import read_snapshot, write_snapshot
 from postopt.caching.weight import weigh
 from postopt.clock import Clock
-from postopt.errors import CacheValueError
+from postopt.errors import CacheValueError, shown
 
 PRESSURE_EVERY = 256
 """Sets after which a store asks whether memory is short."""
@@ -89,7 +89,8 @@ class MemoryStore:
             default. The quickest way in; raises TypeError for a key that cannot be hashed.
 
     Raises:
-        CacheValueError: a limit is not a positive int, or the policy serves another store.
+        CacheValueError: a limit is not a positive int, the policy is none or serves another store, or the clock is no
+            function.
     """
 
     get_nowait: Callable[..., Any]
@@ -107,8 +108,12 @@ class MemoryStore:
         _check_limit("max_bytes", max_bytes)
         if max_entries is not None:
             _check_limit("max_entries", max_entries)
+        if not callable(clock):
+            raise CacheValueError(f"clock is {shown(clock)}; a function is needed that returns seconds")
         self.on_evict = on_evict
         self.policy = Density() if policy is None else policy
+        if not isinstance(self.policy, Policy):
+            raise CacheValueError(f"policy is {shown(policy)}; an object is needed such as LRU()")
         if hasattr(self.policy, "entries"):
             raise CacheValueError(f"this {type(policy).__name__} serves another store; each needs one of its own")
         self._mutex = Mutex()
@@ -143,7 +148,7 @@ class MemoryStore:
         Args:
             key: anything that can be hashed.
             value: anything.
-            weight: its bytes; measured if not given (`weigh`).
+            weight: bytes of the value, and of the key if that matters; both are measured if it is not given or 0.
             cost: what making it again would cost, in the same unit for all.
             priority: class from 0 (given up first) to 7; the textbook's policies do not ask for it.
             ttl: seconds it lives, or None for ever.
@@ -153,9 +158,8 @@ class MemoryStore:
             CacheValueError: a number is negative, NaN or out of range.
             TypeError: the key cannot be hashed.
         """
-        if weight is None:
-            weight = weigh(value)
-        check_weight(weight)
+        check_weight(weight or 0)
+        weight = weight or weigh(key) + weigh(value)
         cost = check_amount("cost", cost)
         check_priority(priority)
         lives = check_ttl(ttl)
@@ -178,7 +182,7 @@ class MemoryStore:
 
     def set_entry_nowait(self, key: Hashable, entry: Entry) -> bool:
         """Keep an entry in place of an older one, and say whether it was kept; weighed unless it says a weight."""
-        newcomer = Newcomer(key, entry.weight or weigh(entry.value), entry.cost, entry.priority)
+        newcomer = Newcomer(key, entry.weight or weigh(key) + weigh(entry.value), entry.cost, entry.priority)
         details = Details(entry.stale_until, entry.compute_seconds, entry.tags)
         return self._keep(newcomer, entry.value, entry.expires_at, NO_DETAILS if details == NO_DETAILS else details)
 

@@ -6,20 +6,21 @@ import asyncio
 import math
 import re
 import sqlite3
+import threading
 import time
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from hashlib import sha256
 from operator import itemgetter
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from postopt._optional import needs
 from postopt.caching.codec import Codec
 from postopt.caching.database import sqlite
 from postopt.caching.database.rows import BusyError, Row
-from postopt.caching.database.sqlalchemy import VERSION, Statements
+from postopt.caching.database.sqlalchemy import VERSION, Statements, database_url
 from postopt.caching.database.writebehind import BATCH_BYTES, WriteBehindStore
 from postopt.clock import Clock
 from postopt.errors import CacheValueError, StoreError
@@ -36,16 +37,15 @@ CONNECTIONS = 4
 CULL_BYTES = 2 * BATCH_BYTES
 """After how many bytes one transaction culls no more: twice what one writes, so that what has ended cannot pile up."""
 
-_DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
-_URLS = "sqlite:///path/of/file.db, or postgresql://user:password@host/database"
 _IN_NUMBERS = 500  # in one IN list; SQLite before 3.32 takes 999 parameters
 _NEVER = 2**62  # an epoch that no database reaches
 _LOOKS, _LOOK_SECONDS = 50, 0.01  # for connections that are given back before the engine is closed; arbitrary
 # Seconds after which PostgreSQL ends a transaction whose process hangs, so that others can go on; arbitrary.
 _IDLE_SECONDS = 10
-# serialization_failure, deadlock_detected, lock_not_available: lost against another transaction.
-_PASSING_STATES = ("40001", "40P01", "55P03")
-_PASSING_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+# serialization_failure, deadlock_detected, lock_not_available: lost against another transaction. And undefined_table,
+# as tables that were dropped are made anew.
+_PASSING_STATES = ("40001", "40P01", "55P03", "42P01")
+_DAMAGED = "the file is damaged: delete it, and -wal and -shm beside it, and the cache makes another"
 
 
 class SQLStore(WriteBehindStore):
@@ -112,7 +112,7 @@ class SQLStore(WriteBehindStore):
         if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", table):
             raise CacheValueError(f"table is {table!r}; 1 to 40 of a-z, 0-9 and _ are needed, a digit not first")
         super().__init__(
-            partial(_Tables, _database_url(url), table, max_bytes=bound, clock=clock),
+            partial(_Tables, database_url(url), table, max_bytes=bound, clock=clock),
             codec=codec or Codec(),
             flush_seconds=flush_seconds,
             max_pending=max_pending,
@@ -140,7 +140,8 @@ class _Tables:
         self._postgresql = url.get_backend_name() == "postgresql"
         self._say = Statements(table, postgresql_dialect=self._postgresql)
         self._lock = int.from_bytes(sha256(table.encode()).digest()[:8], "little", signed=True)
-        options: dict[str, Any] = {"factory": sqlite.Connection}
+        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        options: dict[str, Any] = {"factory": self._connection}
         if self._postgresql:
             idle = {"idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s"}
             options = {"server_settings": {"application_name": "postopt", **idle}}
@@ -153,28 +154,28 @@ class _Tables:
             pool_size=CONNECTIONS,
             max_overflow=0,
         )
+        if not self._postgresql:
+            sa.event.listen(self._engine.sync_engine, "handle_error", _let_go)
         # Spares PostgreSQL two of three trips; a connection to SQLite is like that anyway.
         self._reader = (
             self._engine.execution_options(isolation_level="AUTOCOMMIT") if self._postgresql else self._engine
         )
 
-    async def open(self) -> int:
-        if not self._postgresql:
-            with _store_errors():
-                await asyncio.to_thread(sqlite.make_file, Path(str(self._url.database)))
+    async def open(self) -> tuple[int, float]:
         state = await self._ask(self._look)
         if state is None or state.version < VERSION:
             state = await self._change(self._make, exclusive=True)
         self._made_at = state.made_at
         self._held = math.inf
-        return int(state.epoch)
+        return state.epoch, state.made_at
 
     async def read(self, name: bytes) -> tuple[int, bytes | None, int]:
         def read(connection: sa.Connection) -> tuple[int, bytes | None, int]:
             found = connection.execute(self._say.read, {"wanted": name}).one()
-            self._check(found)
+            self._check(found, made_at)
             return found.epoch, found.data, found.since or 0
 
+        made_at = self._made_at
         return await self._ask(read)
 
     async def invalidated(self, groups: Collection[int]) -> int:
@@ -183,7 +184,7 @@ class _Tables:
 
     async def write(self, rows: Sequence[Row]) -> tuple[int, int]:
         def write(connection: sa.Connection) -> tuple[int, int]:
-            epoch = self._epoch(connection)
+            epoch = self._epoch(connection, made_at)
             outdated = self._outdated(connection, rows, epoch)
             kept = [_columns(row, epoch) for row in rows if row.data is not None and row.name not in outdated]
             if kept:
@@ -193,11 +194,12 @@ class _Tables:
             self._delete(connection, empty | outdated)
             return epoch, len(kept)
 
+        made_at = self._made_at  # what `rows` are known to suit; others may be looked at while this waits
         return await self._change(write)
 
     async def forget(self, names: Collection[bytes], groups: Collection[int]) -> int:
         def forget(connection: sa.Connection) -> int:
-            epoch = self._epoch(connection) + 1
+            epoch = self._epoch(connection, self._made_at) + 1
             connection.execute(self._say.state.update(), {"epoch": epoch})
             if groups:
                 invalidations = [{"number": group, "epoch": epoch} for group in sorted(groups)]
@@ -226,6 +228,16 @@ class _Tables:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
         await self._engine.dispose()
+        # Nor does aiosqlite wait for the thread of a connection that failed to open, which may still call the loop.
+        await asyncio.to_thread(self._join)
+
+    def _connection(self, *args: Any, **options: Any) -> sqlite.Connection:
+        self._threads.add(threading.current_thread())
+        return sqlite.Connection(*args, **options)
+
+    def _join(self) -> None:
+        for thread in list(self._threads):
+            thread.join(_LOOKS * _LOOK_SECONDS)
 
     async def _ask(self, question: Callable[[sa.Connection], T]) -> T:
         """Return what `question` finds, each of its statements by itself."""
@@ -304,17 +316,17 @@ class _Tables:
             found.update((row.number, row.epoch) for row in connection.execute(self._say.invalidated, some))
         return found
 
-    def _epoch(self, connection: sa.Connection) -> int:
+    def _epoch(self, connection: sa.Connection, made_at: float) -> int:
         state = connection.execute(sa.select(self._say.state)).one()
-        self._check(state)
+        self._check(state, made_at)
         return int(state.epoch)
 
-    def _check(self, state: sa.Row[Any]) -> None:
-        if (state.version, state.made_at) != (VERSION, self._made_at):
+    def _check(self, state: sa.Row[Any], made_at: float) -> None:
+        if (state.version, state.made_at) != (VERSION, made_at):
             raise BusyError("the tables of the cache were made anew by another process")
 
     def _look(self, connection: sa.Connection) -> sa.Row[Any] | None:
-        """Return what the tables say of themselves, or None if there are none."""
+        """Return what the tables say of themselves, or None if there are none, or some have been dropped."""
         inspector = sa.inspect(connection)
         # All are made at once, maybe at this moment: whoever sees one of the first sees the last, which is the state.
         present = [name for name in self._say.tables if inspector.has_table(name)]
@@ -328,7 +340,7 @@ class _Tables:
                 f"the tables of the cache are of version {state.version}, and this postopt reads version {VERSION}",
                 hint="upgrade postopt, or give the cache another table=",
             )
-        return state
+        return state if len(present) == len(self._say.tables) else None
 
     def _make(self, connection: sa.Connection) -> sa.Row[Any]:
         """Make the tables, unless another process has just done that; return what they say of themselves."""
@@ -336,7 +348,8 @@ class _Tables:
         if state is None or state.version < VERSION:
             self._say.metadata.drop_all(connection)
             self._say.metadata.create_all(connection)
-            new = {"id": 1, "version": VERSION, "made_at": self._clock(), "epoch": 1}
+            made_at = self._clock()
+            new = {"id": 1, "version": VERSION, "made_at": made_at, "epoch": max(1, int(made_at * 1e6))}
             connection.execute(self._say.state.insert(), new)
             state = connection.execute(sa.select(self._say.state)).one()
         return state
@@ -355,26 +368,6 @@ def _columns(row: Row, epoch: int) -> dict[str, Any]:
     }
 
 
-def _database_url(text: str) -> sa.URL:
-    """Return the URL with an asynchronous driver and an absolute path. No error quotes it: it may hold a password."""
-    try:
-        url = sa.make_url(text)
-    except sa.exc.ArgumentError:
-        raise CacheValueError("url is none of a database", hint=_URLS) from None
-    backend = url.get_backend_name()
-    driver = _DRIVERS.get(backend)
-    if driver is None or url.drivername not in (backend, f"{backend}+{driver}"):
-        raise CacheValueError(f"url is of {url.drivername!r}, which is not supported", hint=_URLS)
-    url = url.set(drivername=f"{backend}+{driver}")
-    if backend == "sqlite":
-        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-            raise CacheValueError(f"url names {url.database!r}, and no file", hint=_URLS)
-        url = url.set(database=str(Path(url.database).absolute()))
-    with needs(driver):
-        url.get_dialect().import_dbapi()
-    return url
-
-
 @contextmanager
 def _store_errors() -> Iterator[None]:
     """Raise a StoreError for whatever a driver raises."""
@@ -385,13 +378,20 @@ def _store_errors() -> Iterator[None]:
     except Exception as error:
         cause = getattr(error, "orig", None) or error
         kind = BusyError if _is_passing(error) else StoreError
-        raise kind(f"the database failed: {type(cause).__name__}: {cause}") from error
+        hint = _DAMAGED if sqlite.is_damage(cause) else ""
+        raise kind(f"the database failed: {type(cause).__name__}: {cause}", hint=hint) from error
 
 
 def _is_passing(error: Exception) -> bool:
-    """Say whether another attempt may well succeed: a lock was held, or a connection was lost."""
+    """Say whether another attempt may well succeed: a lock was held, a connection or the tables were lost."""
     if not isinstance(error, sa.exc.DBAPIError):
         return False
-    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF  # the rest says what kind of busy
-    state = getattr(error.orig, "sqlstate", "")
-    return error.connection_invalidated or code in _PASSING_CODES or state in _PASSING_STATES
+    if isinstance(error.orig, sqlite3.Error):
+        return sqlite.is_passing(error.orig)
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", "") in _PASSING_STATES
+
+
+def _let_go(context: sa.ExceptionContext) -> None:
+    """Have SQLAlchemy replace all connections after an error that says that they are of no use."""
+    if sqlite.is_lost(context.original_exception):
+        context.is_disconnect = True

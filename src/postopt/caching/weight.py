@@ -20,6 +20,8 @@ def weigh(value: Any) -> int:
     An object that stands in it twice is counted once. What a value shares with others (interned texts, small
     numbers, classes) is counted as its own.
     """
+    if type(value) is str:
+        return sys.getsizeof(value)
     total = 0
     seen: set[int] = set()
     pending = [value]

@@ -39,8 +39,8 @@ class StoreContract:
 
     Works under pytest, under unittest with `unittest.TestCase` as second base, and inside a running loop (a notebook);
     a broken law is an AssertionError that names it. `make` is called once a test, inside a running event loop; the
-    store has to be empty and to keep at least 100 entries of 1 KB, and is closed with `aclose()` if it has that. The
-    test moves `clock`: a store reads it to know what time it is.
+    store has to be empty and to keep at least 100 entries of 1 KB, two of them under keys of 1 MB, and is closed with
+    `aclose()` if it has that. The test moves `clock`: a store reads it to know what time it is.
     """
 
     patience = 30.0

@@ -40,7 +40,7 @@ class TestGDSF(Contract):
 
 
 class TestNearlyFull(Contract):
-    """With the least that a store has to hold: a hundred entries of 1 KB."""
+    """With the least that a store has to hold: a hundred entries of 1 KB, and keys of 1 MB."""
 
     async def make(self, clock):
-        return self.store(max_bytes=100 * 1024, max_entries=100, clock=clock)
+        return self.store(max_bytes=3 * 2**20, max_entries=100, clock=clock)

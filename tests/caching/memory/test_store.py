@@ -9,8 +9,9 @@ import pytest
 
 from postopt.caching import Entry
 from postopt.caching.eviction import GDSF, LFU, LRU, S3FIFO, Density
-from postopt.caching.memory import PRESSURE_EVERY
+from postopt.caching.memory import PRESSURE_EVERY, MemoryStore
 from postopt.caching.shelf import SWEPT
+from postopt.caching.weight import weigh
 from postopt.errors import CacheValueError
 from postopt.testing import ScriptedClock
 
@@ -303,10 +304,31 @@ def test_the_same_without_awaiting(store):
         await one.set("key", Entry(value="value", cost=2.0))
         assert one.get_nowait("key") == "value"
         one.set_nowait("other", 1, cost=0.25, priority=3)
-        assert await one.get("other") == Entry(value=1, weight=28, cost=0.25, priority=3)
+        assert await one.get("other") == Entry(value=1, weight=weigh("other") + weigh(1), cost=0.25, priority=3)
         await one.delete("key")
         assert "key" not in one
         assert not one.delete_nowait("key")
         assert one.delete_nowait("other")
 
     asyncio.run(main())
+
+
+class TestWhatIsMeasured:
+    def test_a_key_counts_too(self, store):
+        one = store(max_bytes=2**20)
+        for number in range(100):
+            one.set_nowait(f"{number}" * 2**19, "v")
+        assert len(one) <= 2
+        assert one.stats().bytes <= 2**20
+
+    @pytest.mark.parametrize("weight", [None, 0])
+    def test_where_no_weight_is_given(self, store, weight):
+        one = store(max_bytes=1000)
+        for number in range(10_000):
+            one.set_nowait(number, number, weight=weight)
+        assert len(one) < 40
+
+    @pytest.mark.parametrize("wrong", [{"policy": LRU}, {"policy": 3}, {"clock": 3}, {"clock": None}])
+    def test_arguments_that_cannot_be_used(self, wrong):
+        with pytest.raises(CacheValueError, match=next(iter(wrong))):
+            MemoryStore(**wrong)

@@ -42,6 +42,7 @@ class ScriptedRows:
         self.rows = {}
         self.invalidations = {}
         self.epoch = 1
+        self.made_at = 0.0
         self.log = []
         self.failures = []
         self.written = []
@@ -60,7 +61,7 @@ class ScriptedRows:
 
     async def open(self):
         await self._call("open")
-        return self.epoch
+        return self.epoch, self.made_at
 
     async def read(self, name):
         await self._call("read")

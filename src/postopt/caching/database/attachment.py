@@ -28,7 +28,7 @@ class Attachment:
         - When the loop ends (`asyncio.run` returns), so does this, as if it had been closed.
 
     Attributes:
-        epoch: the last that the database is known to have reached; 0 before the first contact.
+        met: whether the database has ever answered.
         forgetting: held while deletions are made durable.
         flushing: held while rows are written, so that of two rows of one name the newer one is written last.
         full: set when enough rows wait for a batch.
@@ -36,19 +36,27 @@ class Attachment:
 
     Args:
         rows: used by this alone.
+        meet: told the epoch, and when the tables were made, whenever they were looked at.
         depart: what to do before the connections are closed.
         seconds: that the calls under way have then, and as many again closing the connections.
     """
 
-    def __init__(self, rows: Rows, depart: Callable[[Attachment], Awaitable[None]], seconds: float) -> None:
+    def __init__(
+        self,
+        rows: Rows,
+        meet: Callable[[int, float], None],
+        depart: Callable[[Attachment], Awaitable[None]],
+        seconds: float,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.pid = os.getpid()
-        self.epoch = 0
+        self.met = False
         self.forgetting = asyncio.Lock()
         self.flushing = asyncio.Lock()
         self.full = asyncio.Event()
         self.flusher: asyncio.Task[None] | None = None
         self._rows = rows
+        self._meet = meet
         self._depart = depart
         self._seconds = seconds
         self._opening = asyncio.Lock()
@@ -60,10 +68,6 @@ class Attachment:
         # It begins without waiting. A loop closes the generators that have begun before it ends, and waits for them.
         with suppress(StopIteration):
             self._lifetime.__anext__().send(None)
-
-    def learn(self, epoch: int) -> None:
-        """Take note of an epoch; answers may come out of order."""
-        self.epoch = max(self.epoch, epoch)
 
     async def call(self, work: Callable[[Rows], Awaitable[T]], seconds: float) -> T:
         """Return what `work` gives.
@@ -106,8 +110,8 @@ class Attachment:
     async def _open(self) -> None:
         async with self._opening:
             if not self._opened:
-                self.epoch = await self._rows.open()
-                self._opened = True
+                self._meet(*await self._rows.open())
+                self.met = self._opened = True
 
     def _keep(self, task: asyncio.Task[T]) -> None:
         self._tasks.add(task)

@@ -53,15 +53,20 @@ class BusyError(StoreError):
 class Rows(Protocol):
     """A table of rows that several processes share, through the connections of one event loop.
 
-    The database counts invalidations, from 1: the count is its epoch. A row holds as long as none of its groups was
-    invalidated at a later epoch than its own. Each method is one transaction, and of two transactions the one that
-    commits later sees what the other did; so no row that was set before an invalidation is written after it.
+    The database counts invalidations: the count is its epoch. It begins with the microsecond in which the tables were
+    made, so that what was set when there were others is older than all that these know of. A row holds as long as none
+    of its groups was invalidated at a later epoch than its own. Each method is one transaction, and of two transactions
+    the one that commits later sees what the other did; so no row that was set before an invalidation is written after
+    it.
 
     All raise StoreError, and BusyError if another attempt may succeed. A cancelled call did all or nothing.
     """
 
-    async def open(self) -> int:
-        """Connect, and make the tables if there are none; return the epoch. Done again, it looks again."""
+    async def open(self) -> tuple[int, float]:
+        """Connect, and make the tables if there are none; return the epoch, and when they were made.
+
+        Done again, it looks again. Only what is called after that takes tables that are others than before.
+        """
         ...
 
     async def read(self, name: bytes) -> tuple[int, bytes | None, int]:

@@ -1,14 +1,21 @@
-"""The tables of a cache, and all that is ever said to them."""
+"""Where the tables of a cache are, what they are, and all that is ever said to them."""
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 from postopt._optional import needs
+from postopt.errors import CacheValueError, shown
 
 with needs("sqlalchemy"):
     import sqlalchemy as sa
     from sqlalchemy.dialects import postgresql, sqlite
+
+_DRIVERS = {"sqlite": "aiosqlite", "postgresql": "asyncpg"}
+_URLS = "sqlite:///path/of/file.db, or postgresql://user:password@host/database"
 
 VERSION = 1
 """Of the tables. Raise it with any change of them: tables of an older version are made anew, as this is a cache."""
@@ -87,6 +94,33 @@ class Statements:
         self.remove = self.entries.delete().where(
             entries.name == sa.bindparam("gone"), entries.epoch < sa.bindparam("before")
         )
+
+
+def database_url(text: object) -> sa.URL:
+    """Return the URL with an asynchronous driver and an absolute path. No error quotes it: it may hold a password.
+
+    Raises:
+        CacheValueError: it is none of a database that is supported.
+        MissingDependencyError: the driver is not installed.
+    """
+    if isinstance(text, os.PathLike) or (isinstance(text, str) and re.fullmatch(r"[^@:]+\.(db|sqlite3?)", text)):
+        raise CacheValueError(f"url is a path, {shown(text)}", hint=f"as a URL it is sqlite:///{os.fspath(text)}")
+    try:
+        url = sa.make_url(text if isinstance(text, str) else "")
+    except sa.exc.ArgumentError:
+        raise CacheValueError("url is none of a database", hint=_URLS) from None
+    backend = url.get_backend_name()
+    driver = _DRIVERS.get(backend)
+    if driver is None or url.drivername not in (backend, f"{backend}+{driver}"):
+        raise CacheValueError(f"url is of {url.drivername!r}, which is not supported", hint=_URLS)
+    url = url.set(drivername=f"{backend}+{driver}")
+    if backend == "sqlite":
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise CacheValueError(f"url names {url.database!r}, and no file", hint=_URLS)
+        url = url.set(database=str(Path(url.database).absolute()))
+    with needs(driver):
+        url.get_dialect().import_dbapi()
+    return url
 
 
 def _or_replace(insert: postgresql.Insert | sqlite.Insert) -> sa.Insert:

@@ -8,7 +8,12 @@ import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+_Identity: TypeAlias = tuple[int, int]
+
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _lock = threading.Lock()
 _connections: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -37,10 +42,12 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, database: str, **options: Any) -> None:
         self.step = threading.Lock()
-        self.file = _File(database)
+        path = Path(database)
+        make_file(path)
+        self.file = _File(path)
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         with _lock:
-            others = [other for other in _connections if other.file.path == database]
+            others = [other for other in _connections if other.file.path == path]
             _connections.add(self)
         for other in others:
             other.leave_if_moved()
@@ -65,10 +72,11 @@ class Connection(sqlite3.Connection):
         if not self.file.is_moved():
             return False
         with _lock:
-            self.file.forget_log()
-            others = [other for other in _connections if other.file == self.file]
+            self.file.delete_log()
+            others = [other for other in _connections if other.file.is_same(self.file)]
         for other in others:
-            other.close()
+            with suppress(sqlite3.Error):  # one that never opened
+                other.close()
         return True
 
     def cursor(self, factory: Any = None) -> Any:
@@ -138,6 +146,74 @@ class Cursor(sqlite3.Cursor):
         """Let go of the statement."""
         with self._step:
             super().close()
+
+
+class _File:
+    """A database's file and log, as they were when they were opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._opened = _identity(path)
+        self._filled = False
+        self._log: dict[Path, _Identity] = {}
+
+    def is_same(self, other: _File) -> bool:
+        """Say whether both are the same file under the same path."""
+        return (self.path, self._opened) == (other.path, other._opened)
+
+    def is_moved(self) -> bool:
+        """Say whether another file, or none, or an empty one, is now where this one was."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return True
+        if (found.st_dev, found.st_ino) != self._opened or (self._filled and not found.st_size):
+            return True
+        self._filled = self._filled or found.st_size > 0
+        if not self._log:
+            with suppress(OSError):  # SQLite makes it with the first transaction
+                names = (f"{self.path.name}-wal", f"{self.path.name}-shm")
+                self._log = {path: _identity(path) for path in map(self.path.with_name, names)}
+        return False
+
+    def delete_log(self) -> None:
+        """Delete the log of a file that is gone: SQLite would take it for that of the file which is there now."""
+        with suppress(OSError):
+            if _identity(self.path) == self._opened:  # it was only emptied
+                return
+        for path, identity in self._log.items():
+            with suppress(OSError):
+                if _identity(path) == identity:
+                    path.unlink()
+
+
+def is_passing(error: BaseException) -> bool:
+    """Say whether another attempt may well succeed: a lock was held, or the file or the tables were lost."""
+    moved = getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY_DBMOVED
+    return moved or _kind(error) in _PASSING or _is_closed(error) or str(error).startswith("no such table")
+
+
+def is_lost(error: BaseException) -> bool:
+    """Say whether connections are of no use after this error, though new ones may be, now or later."""
+    return is_damage(error) or _kind(error) == sqlite3.SQLITE_READONLY or _is_closed(error)
+
+
+def is_damage(error: BaseException) -> bool:
+    """Say whether the file is no database, or a damaged one."""
+    return _kind(error) in _DAMAGE
+
+
+def _kind(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF  # the rest says what kind of that
+
+
+def _is_closed(error: BaseException) -> bool:
+    return isinstance(error, sqlite3.ProgrammingError) and "closed" in str(error)
+
+
+def _identity(path: Path) -> _Identity:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def make_file(path: Path) -> None:

@@ -103,6 +103,8 @@ class WriteBehindStore:
         self._clock = clock
         self._pending = Pending(max_pending)
         self._counts: Counter[str] = Counter()
+        self._made_at: float | None = None  # the tables
+        self._epoch = 0  # the last that they are known to have reached
         self._floor = 0  # rows of an older epoch are not served
         self._attachment: Attachment | None = None
         self._closed = False
@@ -114,7 +116,7 @@ class WriteBehindStore:
             StoreError: the database cannot be read within the deadline.
         """
         attachment = self._open()
-        entry = await attachment.call(partial(self._find, attachment, row_name(key)), self._deadline)
+        entry = await attachment.call(partial(self._find, row_name(key)), self._deadline)
         self._counts["misses" if entry is None else "hits"] += 1
         return entry
 
@@ -132,16 +134,16 @@ class WriteBehindStore:
         attachment = self._open()
         name = row_name(key)
         groups = (key_group(name), *map(tag_group, entry.tags))
-        if not attachment.epoch or self._pending.hides(name, groups):
+        if not attachment.met or self._pending.hides(name, groups):
             await attachment.call(partial(self._settle, attachment), self._deadline)
-        nothing = Row(name, None, attachment.epoch, groups)
+        nothing = Row(name, None, self._epoch, groups)
         try:
             data = self._encode(name, entry)
         except CacheValueError:
             self._put(nothing, attachment)
             raise
         now = self._clock()
-        row = Row(name, data, attachment.epoch, groups, entry.ends_at, entry.priority, now)
+        row = Row(name, data, self._epoch, groups, entry.ends_at, entry.priority, now)
         self._put(nothing if now >= entry.ends_at else row, attachment)
 
     async def delete(self, key: Key) -> None:
@@ -199,14 +201,14 @@ class WriteBehindStore:
             raise CacheValueError(f"an entry of {len(data)} bytes is too large; this store takes {self._largest}")
         return data
 
-    async def _find(self, attachment: Attachment, name: bytes, rows: Rows) -> Entry | None:
+    async def _find(self, name: bytes, rows: Rows) -> Entry | None:
         waiting = self._pending.get(name)
         # What waits is asked for too, by a name that no key has: another process may have invalidated it.
         epoch, data, since = await rows.read(b"" if waiting else name)
-        attachment.learn(epoch)
+        self._learn(epoch)
         if waiting:
             data, since = waiting.data, waiting.epoch
-        if data is None or not self._floor <= since <= epoch or self._pending.hides(name):
+        if data is None or since > epoch or self._pending.hides(name):
             return None
         plain = unseal(name, data)
         entry = None if plain is None else self._codec.decode(plain)
@@ -219,7 +221,8 @@ class WriteBehindStore:
             return None
         if groups and since < epoch and await rows.invalidated(groups) > since:
             return None
-        return entry
+        # In the end, because the tables may have become others meanwhile.
+        return entry if since >= self._floor else None
 
     def _put(self, row: Row, attachment: Attachment) -> None:
         rows, row_bytes = len(self._pending), self._pending.row_bytes
@@ -250,7 +253,7 @@ class WriteBehindStore:
             names = [target for target in deletions if isinstance(target, bytes)]
             groups = {target for target in deletions if isinstance(target, int)}
             epoch = await rows.forget(names, groups.union(map(key_group, names)))
-            attachment.learn(epoch)
+            self._learn(epoch)
             if None in deletions:
                 self._floor = epoch
             self._pending.forgotten(deletions)
@@ -265,14 +268,35 @@ class WriteBehindStore:
                 entries = [row.data for row in batch if row.data is not None]
                 self._counts["culled"] += await rows.cull(self._clock(), sum(map(len, entries)))
                 if batch:
-                    epoch, written = await rows.write(batch)
-                    attachment.learn(epoch)
+                    sound = [row for row in batch if row.data is None or row.epoch >= self._floor]
+                    epoch, written = await rows.write(sound)
+                    self._learn(epoch)
                     self._pending.written(batch)
                     self._counts["flushed"] += written
                     self._counts["outdated"] += len(entries) - written
                 left -= len(batch)
                 if left <= 0:
                     return
+
+    def _learn(self, epoch: int) -> None:
+        """Take note of an epoch; answers may come out of order."""
+        self._epoch = max(self._epoch, epoch)
+
+    def _meet(self, epoch: int, made_at: float) -> None:
+        """Take note of which tables there are.
+
+        With the last ones is lost what was invalidated in them. So of what was set at that time only what was set after
+        all invalidations that were heard of counts, and nothing if the clock was put back, as no epoch tells it then.
+        """
+        if self._made_at in (None, made_at):
+            self._learn(epoch)
+        else:
+            _log.warning("the tables of the cache were lost and made anew")
+            if epoch <= self._epoch:
+                self._counts["outdated"] += self._pending.clear()
+            self._floor = min(self._epoch, epoch)
+            self._epoch = epoch
+        self._made_at = made_at
 
     def _write_behind(self, attachment: Attachment) -> None:
         """See to it that what waits is written in time."""
@@ -317,7 +341,7 @@ class WriteBehindStore:
                 "the store is in use by another event loop", hint="close it there, or make a store for each loop"
             )
         if attachment is None or attachment.loop is not loop:
-            attachment = self._attachment = Attachment(self._make_rows(), self._depart, self._deadline)
+            attachment = self._attachment = Attachment(self._make_rows(), self._meet, self._depart, self._deadline)
         return attachment
 
     async def _depart(self, attachment: Attachment) -> None:
