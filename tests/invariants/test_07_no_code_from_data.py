@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -82,7 +83,7 @@ class TestAFileIsWrittenWhole:
         assert [entry.name for entry in tmp_path.iterdir()] == ["file.json"]
 
 
-@pytest.mark.parametrize("make", [lambda path: path.mkdir(), lambda path: os.mkfifo(path)], ids=["folder", "pipe"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_file_is_not_replaced(tmp_path, make):
     path = tmp_path / "here"
     make(path)

@@ -8,7 +8,6 @@ import re
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -140,7 +139,8 @@ class _Tables:
         self._postgresql = url.get_backend_name() == "postgresql"
         self._say = Statements(table, postgresql_dialect=self._postgresql)
         self._lock = int.from_bytes(sha256(table.encode()).digest()[:8], "little", signed=True)
-        self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._threads: list[threading.Thread] = []
+        self._threads_lock = threading.Lock()
         options: dict[str, Any] = {"factory": self._connection}
         if self._postgresql:
             idle = {"idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s"}
@@ -232,11 +232,12 @@ class _Tables:
         await asyncio.to_thread(self._join)
 
     def _connection(self, *args: Any, **options: Any) -> sqlite.Connection:
-        self._threads.add(threading.current_thread())
+        with self._threads_lock:
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), threading.current_thread()]
         return sqlite.Connection(*args, **options)
 
     def _join(self) -> None:
-        for thread in list(self._threads):
+        for thread in self._threads:
             thread.join(_LOOKS * _LOOK_SECONDS)
 
     async def _ask(self, question: Callable[[sa.Connection], T]) -> T:

@@ -6,7 +6,8 @@ import os
 import sqlite3
 import threading
 import weakref
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -35,16 +36,20 @@ class Connection(sqlite3.Connection):
     SQLITE_BUSY. Were it to wait inside of SQLite, for a connection that the fork has stopped, both would wait in vain.
 
     Where the file is deleted, emptied or replaced by another, SQLite would go on with what nobody else sees, or take
-    its log for the other file's. So each call first looks whether the file is still the one that was opened. If not, it
-    fails with SQLITE_READONLY_DBMOVED, all connections of this process to the old one are closed, and its log is
-    deleted.
+    its log for the other file's. So each call looks whether the file is still the one that was opened, first and again
+    when it fails. If not, the error is SQLITE_READONLY_DBMOVED, all connections of this process to the old one are
+    closed, and its log is deleted.
     """
 
     def __init__(self, database: str, **options: Any) -> None:
         self.step = threading.Lock()
         path = Path(database)
         make_file(path)
-        self.file = _File(path)
+        try:
+            self.file = _File(path)
+        except FileNotFoundError:
+            raise _moved() from None
+        self._holds_file = True  # until it is closed: then its number may be given to another file
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         with _lock:
             others = [other for other in _connections if other.file.path == path]
@@ -60,19 +65,26 @@ class Connection(sqlite3.Connection):
             self.close()
             raise
 
-    def check(self) -> None:
-        """Raise OperationalError if the file is not the one that was opened any more."""
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Hold the lock of each call; raises OperationalError if the file is not the one that was opened any more."""
         if self.leave_if_moved():
-            error = sqlite3.OperationalError("the file was deleted, emptied or replaced by another")
-            error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
-            raise error
+            raise _moved()
+        try:
+            with self.step:
+                yield
+        except sqlite3.Error as error:
+            if self.leave_if_moved():
+                raise _moved() from error
+            raise
 
     def leave_if_moved(self) -> bool:
         """Say whether the file is not the one that was opened any more; all connections to that are closed then."""
         if not self.file.is_moved():
             return False
         with _lock:
-            self.file.delete_log()
+            if self._holds_file:
+                self.file.delete_log()
             others = [other for other in _connections if other.file.is_same(self.file)]
         for other in others:
             with suppress(sqlite3.Error):  # one that never opened
@@ -91,9 +103,7 @@ class Connection(sqlite3.Connection):
 
     def commit(self) -> None:
         """Commit the transaction, if there is one."""
-        if self.in_transaction:
-            self.check()
-        with self.step:
+        with self.inside():
             super().commit()
 
     def rollback(self) -> None:
@@ -103,10 +113,13 @@ class Connection(sqlite3.Connection):
 
     def close(self) -> None:
         """Roll back what is open and close."""
+        with _lock:
+            self._holds_file = False
         with self.step:
             # A statement that a cursor still holds would keep the connection open inside of SQLite.
             for cursor in self._cursors:
-                sqlite3.Cursor.close(cursor)
+                with suppress(sqlite3.ProgrammingError):  # closed before, with this connection
+                    sqlite3.Cursor.close(cursor)
             self._cursors.clear()
             super().close()
         with _lock:
@@ -124,22 +137,21 @@ class Cursor(sqlite3.Cursor):
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._step = connection.step
-        self._check = connection.check
+        self._inside = connection.inside
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Execute once."""
-        self._check()
-        with self._step:
+        with self._inside():
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Any) -> Any:
         """Execute once for each of `parameters`."""
-        with self._step:
+        with self._inside():
             return super().executemany(sql, parameters)
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
-        with self._step:
+        with self._inside():
             return super().fetchall()
 
     def close(self) -> None:
@@ -165,15 +177,21 @@ class _File:
         """Say whether another file, or none, or an empty one, is now where this one was."""
         try:
             found = self.path.stat()
+            if (found.st_dev, found.st_ino) != self._opened or (self._filled and not found.st_size):
+                return True
+            self._filled = self._filled or found.st_size > 0
+            return not self._log and self._find_log()
         except OSError:
             return True
-        if (found.st_dev, found.st_ino) != self._opened or (self._filled and not found.st_size):
-            return True
-        self._filled = self._filled or found.st_size > 0
-        if not self._log:
-            with suppress(OSError):  # SQLite makes it with the first transaction
-                names = (f"{self.path.name}-wal", f"{self.path.name}-shm")
-                self._log = {path: _identity(path) for path in map(self.path.with_name, names)}
+
+    def _find_log(self) -> bool:
+        """Take note of the log, which SQLite makes with the first transaction; say whether it is another file's."""
+        with suppress(FileNotFoundError):
+            names = (f"{self.path.name}-wal", f"{self.path.name}-shm")
+            log = {path: _identity(path) for path in map(self.path.with_name, names)}
+            if _identity(self.path) != self._opened:
+                return True
+            self._log = log
         return False
 
     def delete_log(self) -> None:
@@ -201,6 +219,12 @@ def is_lost(error: BaseException) -> bool:
 def is_damage(error: BaseException) -> bool:
     """Say whether the file is no database, or a damaged one."""
     return _kind(error) in _DAMAGE
+
+
+def _moved() -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError("the file was deleted, emptied or replaced by another")
+    error.sqlite_errorcode = sqlite3.SQLITE_READONLY_DBMOVED
+    return error
 
 
 def _kind(error: BaseException) -> int:

@@ -53,7 +53,7 @@ CARRIED = 8
 HORIZON = 16
 """For how many times the store's size in misses those that left are watched."""
 
-HALVED_EVERY = 24
+HALVED_EVERY = 12
 """After how many times the store's size in misses all frequencies are halved."""
 
 WATCHED = 1024

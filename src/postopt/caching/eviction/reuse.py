@@ -37,6 +37,8 @@ _LENGTH = [_START[b + 1] - _START[b] for b in range(BUCKETS)]
 # what nine traces show (docs/design/0007), and how much the data must say to outweigh it: so many entries at risk.
 _PRIOR = (0.01, 0.012, 0.03, 0.05)
 _PRIOR_ENTRIES = 64.0
+# It counts as so many reuses at least, or a single one would do where hardly any come.
+_PRIOR_EVENTS = 2.0
 # Reuses at one age, of all classes, that outweigh the prior for that age.
 _PRIOR_REUSES = 5.0
 _LEAST_FACTOR = 1e-3
@@ -135,7 +137,7 @@ class ReuseTable:
             factor = max(_LEAST_FACTOR, (reused + _PRIOR_REUSES) / (expected + _PRIOR_REUSES))
             for of_class, prior in enumerate(priors):
                 rate = factor * prior
-                events = _PRIOR_ENTRIES * min(0.95, 1 - math.exp(-rate * length))
+                events = max(_PRIOR_ENTRIES * min(0.95, 1 - math.exp(-rate * length)), _PRIOR_EVENTS)
                 hazards[of_class][bucket] = (self._reused[of_class][bucket] + events) / (
                     self._exposed[of_class][bucket] + events / rate
                 )
