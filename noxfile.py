@@ -95,7 +95,9 @@ def tests(session: nox.Session, extras: str) -> None:
         session.install(".[fast,numba,redis,sql]", *groups("tests", "peers", "stores"))
     else:
         session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})
-    run_tests(session, measured=session.python == MEASURED)
+    measured = session.python == MEASURED
+    once = () if measured and extras == "fast" else ("-m", "not long")
+    run_tests(session, *once, measured=measured)
 
 
 @nox.session(reuse_venv=True)

@@ -15,6 +15,8 @@ import postopt.caching.coalescing
 import postopt.caching.flights
 from postopt.caching.coalescing import _guard
 
+pytestmark = pytest.mark.long
+
 FILES = (postopt.caching.coalescing.__file__, *postopt.caching.flights.__path__)
 
 

@@ -17,6 +17,8 @@ from postopt.caching.coalescing import Coalescer
 from postopt.caching.flights.flight import blocked
 from postopt.errors import ReentrantError, StoreError
 
+pytestmark = pytest.mark.long
+
 ENDS = {"value": 5, "error": 3, "cancelled": 1, "await": 3, "gather": 1, "thread": 1, "block": 1}
 LEAVES = ("value", "error", "cancelled")
 

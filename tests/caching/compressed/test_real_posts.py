@@ -10,7 +10,7 @@ import pytest
 
 from postopt.caching import Codec, CompressedStore
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.long, pytest.mark.shared_data]
 
 
 @pytest.fixture(scope="module")

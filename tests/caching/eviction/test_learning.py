@@ -7,6 +7,8 @@ import pytest
 from postopt.caching.eviction import GDSF, LRU, Density
 from postopt.caching.memory import MemoryStore
 
+pytestmark = pytest.mark.long
+
 REQUESTS = 20_000
 
 

@@ -13,6 +13,8 @@ from postopt.caching.eviction import GDSF, LFU, LRU, S3FIFO, Density
 from postopt.caching.memory import MemoryStore
 from postopt.testing import ScriptedClock
 
+pytestmark = pytest.mark.long
+
 STATM = Path("/proc/self/statm")
 
 

@@ -14,6 +14,8 @@ import pytest
 import postopt.caching.memory
 from postopt.caching.eviction import LRU, Density
 
+pytestmark = pytest.mark.long
+
 FOLDER = str(Path(postopt.caching.memory.__file__).parent)
 
 

@@ -4,8 +4,12 @@ import gc
 import threading
 from collections import Counter
 
+import pytest
+
 from postopt.caching.prefetch import Prefetcher
 from postopt.testing import ScriptedClock
+
+pytestmark = pytest.mark.long
 
 NOBODY = ()
 

@@ -6,6 +6,8 @@ import pytest
 
 from postopt.caching.prefetch import Prefetcher
 
+pytestmark = pytest.mark.long
+
 TINY = 0.001
 """Share of the misses, and of their cost, by which luck or an adversary may make things worse (docs/design/0009)."""
 

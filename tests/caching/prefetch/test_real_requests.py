@@ -7,7 +7,7 @@ import pytest
 
 from postopt.caching.prefetch import Prefetcher
 
-pytestmark = pytest.mark.shared_data
+pytestmark = [pytest.mark.long, pytest.mark.shared_data]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from postopt.caching.memory import MemoryStore
 from postopt.caching.tiered import TieredCache
 from postopt.testing import FaultyStore, ScriptedClock
 
+pytestmark = pytest.mark.long
+
 
 def test_many_calls_have_a_flat_memory_slope():
     """A million operations of the levels themselves: tests/caching/memory."""
