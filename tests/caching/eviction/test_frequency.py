@@ -110,3 +110,14 @@ print(json.dumps([key_hash(text) for text in {texts!r}]))
         sampled = [key_hash(key) for key in Random(1).sample(range(10**9), 20_000)]
         both = sum(hashed >> 44 < 1 << 18 and (hashed >> 20 & 0xF_FFFF) < 1 << 18 for hashed in sampled)
         assert 1_250 - 210 < both < 1_250 + 210
+
+
+def test_it_says_when_half_of_it_is_taken():
+    sketch = FrequencySketch()
+    taken = 0
+    while not sketch.is_crowded():
+        sketch.remember(key_hash(taken), 1)
+        taken += 1
+    assert 0.6 < 2 * taken / sketch.LEAST < 0.8  # two counters each, some of them shared: 1 - exp(-0.69) is half
+    sketch.halve()
+    assert not sketch.is_crowded()

@@ -254,6 +254,8 @@ class Density(Policy):
             self._halved_at = self._now
             self._sketch.halve()
             self._frequency = self._frequency.translate(_HALVED)
+        if self._sketch.is_crowded():
+            self._sketch.halve()
         self._reuse.rebuild(self._waiting(entries), entries=entries, elapsed=elapsed)
         self._guard()
 

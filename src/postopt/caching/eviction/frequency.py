@@ -56,6 +56,10 @@ class FrequencySketch:
             if byte >> shift & 15 < count:
                 self._counters[place >> 1] = byte & ~(15 << shift) | count << shift
 
+    def is_crowded(self) -> bool:
+        """Say whether half of the counters are taken: of the keys never counted, one of four then seems known."""
+        return self._counters.count(0) * 4 < len(self._counters)  # two counters in a byte, each as likely taken
+
     def halve(self) -> None:
         """Halve all counts."""
         self._counters = self._counters.translate(_HALVED)
