@@ -196,3 +196,13 @@ def test_s3_fifo_remembers_no_more_than_a_large_queue(store):
             one.get_nowait(number)
             one.get_nowait(number)
     assert len(one.policy._ghosts) <= 20
+
+
+def test_a_slot_that_was_emptied_and_filled_again_is_given_up_once(store):
+    one = store(max_bytes=2, policy=GDSF())
+    one.set_nowait("a", 1, weight=1)
+    one.delete_nowait("a")
+    for key in "bc":
+        one.set_nowait(key, 1, weight=1)
+    assert one.set_nowait("d", 1, weight=2)
+    assert [key in one for key in "abcd"] == [False, False, False, True]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 
 from postopt.caching.eviction.policy import LEAST_COST, Newcomer, Policy
 
@@ -55,12 +55,14 @@ class GDSF(Policy):
 
     def victims(self, newcomer: Newcomer, weight: int, count: int) -> list[int]:  # noqa: ARG002 - all are let in
         """Return those of the least value."""
-        return self._first(iter(self._next, None), weight, count)
+        return self._first(self._least(), weight, count)
 
-    def _next(self) -> int | None:
+    def _least(self) -> Iterator[int]:
+        """Yield slots from the least value on, each once: one that was emptied and filled again may stand there twice."""
+        yielded: set[int] = set()
         while self._heap:
             value, slot = heapq.heappop(self._heap)
-            if self._values.get(slot) == value:
+            if self._values.get(slot) == value and slot not in yielded:
+                yielded.add(slot)
                 self._age = value
-                return slot
-        return None
+                yield slot
