@@ -58,7 +58,7 @@ class GDSF(Policy):
         return self._first(self._least(), weight, count)
 
     def _least(self) -> Iterator[int]:
-        """Yield slots from the least value on, each once: one that was emptied and filled again may stand there twice."""
+        """Yield slots from the least value on, each once: one that was emptied and filled again may be there twice."""
         yielded: set[int] = set()
         while self._heap:
             value, slot = heapq.heappop(self._heap)
