@@ -163,6 +163,31 @@ class Store(Protocol):
         ...
 
 
+def check_key(key: object) -> Key:
+    """Return the key; raises CacheValueError if it is no text."""
+    if not isinstance(key, str):
+        raise CacheValueError(f"a key is {shown(key)}; text is needed, as of cache_key()")
+    return key
+
+
+def check_entry(entry: object) -> None:
+    """Raise CacheValueError unless `entry` is one."""
+    if not isinstance(entry, Entry):
+        raise CacheValueError(f"{shown(entry)} is no Entry; keep Entry(value=...)")
+
+
+def check_clock(clock: object) -> None:
+    """Raise CacheValueError unless `clock` can be called."""
+    if not callable(clock):
+        _refuse("clock", clock, "a function is needed that returns seconds")
+
+
+def check_limit(name: str, limit: object) -> None:
+    """Raise CacheValueError unless `limit` is an int of one or more bytes."""
+    if type(limit) is not int or not 1 <= limit < 2**63:
+        _refuse(name, limit, "bytes as an int, from 1 to 2**63 - 1, are needed")
+
+
 def check_weight(weight: object) -> None:
     """Raise CacheValueError unless `weight` is an int of zero or more bytes."""
     if type(weight) is not int or not 0 <= weight <= MAX_WEIGHT:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from postopt.caching.base import Key
+from postopt.caching.base import Key, check_amount, check_key, check_seconds
 from postopt.caching.remote.link import Connect, Link, Subscriber
 from postopt.caching.remote.naming import Names
 from postopt.caching.remote.per_loop import PerLoop
 from postopt.caching.remote.resp import Command, Push, Reply
 from postopt.caching.remote.scripts import ACQUIRE, CONFIRM, RELEASE
-from postopt.errors import CacheValueError, StoreError
+from postopt.errors import CacheValueError, StoreError, shown
 
 # How many of the store's deadlines a lease is given for until its holder has said that it knows of it: two trips, and
 # as long again.
@@ -93,9 +93,14 @@ class RedisLeases:
 
     Args:
         store: a `RedisStore`, which is not closed with this.
+
+    Raises:
+        CacheValueError: `store` is none.
     """
 
     def __init__(self, store: Lender) -> None:
+        if not isinstance(getattr(store, "names", None), Names):
+            raise CacheValueError(f"store is {shown(store)}; a RedisStore is needed")
         self._store = store
         self._queues = PerLoop(lambda: _Queue(store))
         self._tasks: set[asyncio.Task[None]] = set()
@@ -105,12 +110,11 @@ class RedisLeases:
         """Return the token of a lease that lasts `seconds`, or None if somebody else holds it.
 
         Raises:
-            CacheValueError: `seconds` is not more than 0, or infinite.
+            CacheValueError: `seconds` is not more than 0, or infinite, or the key no text.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
-        if not 0 < seconds < math.inf:
-            raise CacheValueError(f"a lease of {seconds!r} s; more than 0 and less than for ever is needed")
-        lease, counter = self._store.names.lease(key), self._store.names.counter
+        check_seconds("a lease", seconds)
+        lease, counter = self._store.names.lease(check_key(key)), self._store.names.counter
         moment = min(seconds, _MOMENT * self._store.deadline)
         [token] = await self._store.send((b"EVAL", ACQUIRE, b"2", lease, counter, _milliseconds(moment)))
         if token is None:
@@ -129,8 +133,12 @@ class RedisLeases:
         """Give the lease back and wake all that wait for it; without effect if it is somebody else's by now.
 
         Raises:
+            CacheValueError: the key is no text, or the token none of a lease.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
+        check_key(key)
+        if type(token) is not int:
+            raise CacheValueError(f"token is {shown(token)}; that of a lease is needed")
         names = self._store.names
         await self._store.send((b"EVAL", RELEASE, b"1", names.lease(key), b"%d" % token, names.releases))
 
@@ -138,8 +146,11 @@ class RedisLeases:
         """Return when the lease was given back or has ended, when that may have been missed, or after `seconds`.
 
         Raises:
+            CacheValueError: the key is no text, or `seconds` negative or no number.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
+        check_key(key)
+        check_amount("seconds", seconds)
         if self._closed:
             raise StoreError("these leases are closed")
         name = self._store.names.lease(key)

@@ -13,7 +13,16 @@ from functools import partial
 from typing import Any, Literal, cast
 
 from postopt._optional import needs
-from postopt.caching.base import Entry, Key
+from postopt.caching.base import (
+    Entry,
+    Key,
+    check_clock,
+    check_entry,
+    check_key,
+    check_limit,
+    check_seconds,
+    check_tags,
+)
 from postopt.caching.codec import Codec
 from postopt.caching.cooldown import Breaker, Cooldown
 from postopt.caching.invalidation import Feed, Listener
@@ -26,7 +35,7 @@ from postopt.caching.remote.per_loop import PerLoop
 from postopt.caching.remote.resp import Command, Reply, ReplyError
 from postopt.caching.remote.scripts import STAGE
 from postopt.clock import Clock
-from postopt.errors import CacheValueError
+from postopt.errors import CacheValueError, shown
 
 with needs("redis"):
     import redis.asyncio
@@ -97,12 +106,17 @@ class RedisStore:
         heartbeat: float = 1.0,
         clock: Clock = time.time,
     ) -> None:
-        for name, seconds in (("deadline", deadline), ("heartbeat", heartbeat)):
-            if not 0 < seconds < math.inf:
-                raise CacheValueError(f"{name} is {seconds!r}; seconds, more than 0, are needed")
+        if not isinstance(namespace, str):
+            raise CacheValueError(f"namespace is {shown(namespace)}; text is needed")
+        if not isinstance(codec, Codec | None):
+            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        if breaker is not None and not callable(getattr(breaker, "acall", None)):
+            raise CacheValueError(f"breaker is {shown(breaker)}; an object with acall is needed, such as Cooldown()")
+        check_limit("max_bytes", max_bytes)
+        check_clock(clock)
         self.names = Names(namespace)
-        self.deadline = deadline
-        self.heartbeat = heartbeat
+        self.deadline = check_seconds("deadline", deadline)
+        self.heartbeat = check_seconds("heartbeat", heartbeat)
         self.connect = _connector(url_or_client)
         self._codec = Codec() if codec is None else codec
         self._breaker: Breaker = Cooldown() if breaker is None else breaker
@@ -119,8 +133,10 @@ class RedisStore:
         """Return the entry, or None if there is none.
 
         Raises:
+            CacheValueError: the key is no text.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
+        check_key(key)
         with self._calls:
             batches, deadline = self._begin()
             data = await batches.read(self.names.value(key))
@@ -145,11 +161,13 @@ class RedisStore:
 
         Raises:
             CacheValueError: the value is none that the codec takes, or too large; then no older one is kept either. Or
-                the fence is no token.
+                the key is no text, `entry` no Entry, or the fence no token.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
+        check_key(key)
+        check_entry(entry)
         if fence is not None and (type(fence) is not int or not 0 < fence <= _LARGEST_TOKEN):
-            raise CacheValueError(f"fence is {fence!r}; the token of a lease is needed")
+            raise CacheValueError(f"fence is {shown(fence)}; the token of a lease is needed")
         with self._calls:
             batches, deadline = self._begin()
             lives = entry.ends_at - self._clock()
@@ -172,16 +190,19 @@ class RedisStore:
         """Forget the entry; no error if there is none.
 
         Raises:
+            CacheValueError: the key is no text.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
-        await self.send((b"DEL", self.names.value(key)))
+        await self.send((b"DEL", self.names.value(check_key(key))))
 
     async def invalidate_tag(self, tag: str) -> None:
         """Forget all entries that have this tag now.
 
         Raises:
+            CacheValueError: the tag is no text.
             StoreError: Redis cannot be reached, is too slow, or fails.
         """
+        check_tags((tag,))
         with self._calls:
             batches, deadline = self._begin()
             async with self._until(deadline):

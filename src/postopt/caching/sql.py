@@ -6,7 +6,6 @@ import asyncio
 import math
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,13 +15,14 @@ from operator import itemgetter
 from typing import Any, TypeVar, cast
 
 from postopt._optional import needs
+from postopt.caching.base import check_amount, check_clock, check_limit, check_seconds
 from postopt.caching.codec import Codec
 from postopt.caching.database import sqlite
-from postopt.caching.database.rows import BusyError, Row
+from postopt.caching.database.rows import BusyError, Row, UselessConnectionError
 from postopt.caching.database.sqlalchemy import VERSION, Statements, database_url
 from postopt.caching.database.writebehind import BATCH_BYTES, WriteBehindStore
 from postopt.clock import Clock
-from postopt.errors import CacheValueError, StoreError
+from postopt.errors import CacheValueError, StoreError, shown
 
 with needs("sqlalchemy"):
     import sqlalchemy as sa
@@ -62,11 +62,16 @@ class SQLStore(WriteBehindStore):
         - An entry that was taken in is not given up for want of room: while `max_pending` bytes wait, further sets
           raise StoreError.
         - Of two processes that set a key, the one that writes later prevails.
-        - Every call ends within `deadline` seconds, `aclose` within three times as many.
+        - Every call ends within `deadline` seconds. `aclose` goes on as long as the database takes a batch in that
+          time, and twice the time longer.
 
     A store serves one event loop at a time. It connects at the first call, and when the loop ends it writes what
     waits and lets go of the connections; then another loop may use it. The child of a fork makes connections of its
     own, and leaves it to the parent to write what waited.
+
+    If the file is deleted, emptied or replaced by another, or the tables are dropped, new ones are made, and what waits
+    is written there; what the old ones alone knew is forgotten, invalidations too. A damaged file is left alone: calls
+    raise StoreError until it is deleted.
 
     Of entries that find no room, those of the lowest priority go first, and of these the oldest. If the clock is put
     back, entries count as being as old as it says.
@@ -100,16 +105,17 @@ class SQLStore(WriteBehindStore):
         deadline: float = 1.0,
         clock: Clock = time.time,
     ) -> None:
+        check_limit("max_pending", max_pending)
+        if max_bytes is not None:
+            check_limit("max_bytes", max_bytes)
+        check_seconds("deadline", deadline)
+        check_amount("flush_seconds", flush_seconds)
+        check_clock(clock)
+        if not isinstance(codec, Codec | None):
+            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", str(table)):
+            raise CacheValueError(f"table is {shown(table)}; 1 to 40 of a-z, 0-9 and _ are needed, a digit not first")
         bound = math.inf if max_bytes is None else max_bytes
-        for name, value in (("max_pending", max_pending), ("max_bytes", bound)):
-            if not value > 0:
-                raise CacheValueError(f"{name} is {value!r}; bytes, more than zero, are needed")
-        if not 0 < deadline < math.inf:
-            raise CacheValueError(f"deadline is {deadline!r}; seconds, more than zero, are needed")
-        if not 0 <= flush_seconds < math.inf:
-            raise CacheValueError(f"flush_seconds is {flush_seconds!r}; seconds, zero or more, are needed")
-        if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", table):
-            raise CacheValueError(f"table is {table!r}; 1 to 40 of a-z, 0-9 and _ are needed, a digit not first")
         super().__init__(
             partial(_Tables, database_url(url), table, max_bytes=bound, clock=clock),
             codec=codec or Codec(),
@@ -139,9 +145,8 @@ class _Tables:
         self._postgresql = url.get_backend_name() == "postgresql"
         self._say = Statements(table, postgresql_dialect=self._postgresql)
         self._lock = int.from_bytes(sha256(table.encode()).digest()[:8], "little", signed=True)
-        self._threads: list[threading.Thread] = []
-        self._threads_lock = threading.Lock()
-        options: dict[str, Any] = {"factory": self._connection}
+        self._opener = sqlite.Opener()
+        options: dict[str, Any] = {"factory": self._opener}
         if self._postgresql:
             idle = {"idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s"}
             options = {"server_settings": {"application_name": "postopt", **idle}}
@@ -229,16 +234,7 @@ class _Tables:
             await asyncio.sleep(_LOOK_SECONDS)
         await self._engine.dispose()
         # Nor does aiosqlite wait for the thread of a connection that failed to open, which may still call the loop.
-        await asyncio.to_thread(self._join)
-
-    def _connection(self, *args: Any, **options: Any) -> sqlite.Connection:
-        with self._threads_lock:
-            self._threads = [*filter(threading.Thread.is_alive, self._threads), threading.current_thread()]
-        return sqlite.Connection(*args, **options)
-
-    def _join(self) -> None:
-        for thread in self._threads:
-            thread.join(_LOOKS * _LOOK_SECONDS)
+        await asyncio.to_thread(self._opener.join, _LOOKS * _LOOK_SECONDS)
 
     async def _ask(self, question: Callable[[sa.Connection], T]) -> T:
         """Return what `question` finds, each of its statements by itself."""
@@ -378,7 +374,8 @@ def _store_errors() -> Iterator[None]:
         raise
     except Exception as error:
         cause = getattr(error, "orig", None) or error
-        kind = BusyError if _is_passing(error) else StoreError
+        useless = UselessConnectionError if sqlite.is_lost(cause) else StoreError
+        kind = BusyError if _is_passing(error) else useless
         hint = _DAMAGED if sqlite.is_damage(cause) else ""
         raise kind(f"the database failed: {type(cause).__name__}: {cause}", hint=hint) from error
 

@@ -12,7 +12,17 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
-from postopt.caching.base import Entry, Key, Store, check_priority, check_seconds, check_tags, check_ttl
+from postopt.caching.base import (
+    Entry,
+    Key,
+    Store,
+    check_entry,
+    check_key,
+    check_priority,
+    check_seconds,
+    check_tags,
+    check_ttl,
+)
 from postopt.caching.coalescing import Coalescer
 from postopt.caching.codec import Codec
 from postopt.caching.far_level import CLOSING_SECONDS
@@ -121,7 +131,7 @@ class TieredCache:
         Raises:
             CacheValueError: the key is no text.
         """
-        entry = await self._maker.find(_checked(key))
+        entry = await self._maker.find(check_key(key))
         if entry is None:
             self._counters.misses += 1
         else:
@@ -135,9 +145,8 @@ class TieredCache:
             CacheValueError: the key is no text, `entry` no Entry; or the codec cannot encode the value: then there is
                 no older one either.
         """
-        if not isinstance(entry, Entry):
-            raise CacheValueError(f"{shown(entry)} is no Entry; keep Entry(value=...)")
-        self._negatives.forget(_checked(key))
+        check_entry(entry)
+        self._negatives.forget(check_key(key))
         try:
             packed = self._packing.packed(entry)
         except CacheValueError:
@@ -151,7 +160,7 @@ class TieredCache:
         Raises:
             CacheValueError: the key is no text.
         """
-        self._negatives.forget(_checked(key))
+        self._negatives.forget(check_key(key))
         await self._stack.delete(key)
 
     async def invalidate_tag(self, tag: str) -> None:
@@ -263,7 +272,7 @@ class TieredCache:
         check_priority(priority)
         texts = () if tags == () else check_tags(tags)
         fresh, stale = check_ttl(ttl), check_ttl(stale_ttl, "stale_ttl")
-        return Plan(_checked(key), fresh, stale, priority, texts, cost_of or self._cost_of, keep)
+        return Plan(check_key(key), fresh, stale, priority, texts, cost_of or self._cost_of, keep)
 
     def _is_old(self, entry: Entry) -> bool:
         """Say whether to make a value anew: it is stale, or soon will be."""
@@ -327,12 +336,6 @@ class TieredCache:
         self._refreshes.reset()
         self._portal.reset()
         self._stack.forget_watched()
-
-
-def _checked(key: Key) -> Key:
-    if not isinstance(key, str):
-        raise CacheValueError(f"a key is {shown(key)}; text is needed, as of cache_key()")
-    return key
 
 
 _CACHES: weakref.WeakSet[TieredCache] = weakref.WeakSet()

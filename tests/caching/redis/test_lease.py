@@ -115,7 +115,26 @@ class TestLeases:
 
         run(server, story)
 
-    @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+    @pytest.mark.parametrize("wrong", [None, 3, object()])
+    def test_a_store_is_needed(self, wrong):
+        with pytest.raises(CacheValueError, match="a RedisStore is needed"):
+            RedisLeases(wrong)
+
+    @pytest.mark.parametrize("wrong", [None, b"key", 5.5])
+    def test_what_is_no_key_token_or_time_is_refused(self, server, wrong):
+        async def story(leases, store):
+            for call in (leases.acquire(wrong, 1), leases.release(wrong, 1), leases.wait(wrong, 1)):
+                with pytest.raises(CacheValueError, match="a key is"):
+                    await call
+            with pytest.raises(CacheValueError, match="token is"):
+                await leases.release("key", wrong)
+            for seconds in ("x", None, -1):
+                with pytest.raises(CacheValueError, match="seconds is"):
+                    await leases.wait("key", seconds)
+
+        run(server, story)
+
+    @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, "x", None])
     def test_a_lease_lasts_for_a_while(self, server, seconds):
         async def story(leases, store):
             with pytest.raises(CacheValueError, match="lease"):

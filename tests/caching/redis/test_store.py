@@ -384,7 +384,33 @@ class TestClients:
         with pytest.raises(CacheValueError, match=r"redis\.asyncio"):
             RedisStore(redis.Redis())
 
-    @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan])
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"max_bytes": -1}, {"max_bytes": 0}, {"max_bytes": 1.5}, {"max_bytes": "x"}, {"breaker": 3}, {"codec": 3},
+         {"namespace": 5}, {"namespace": None}, {"clock": 3}],
+    )  # fmt: skip
+    def test_settings_of_another_kind(self, wrong):
+        with pytest.raises(CacheValueError, match=f"{next(iter(wrong))} is .* needed"):
+            RedisStore("redis://localhost", **wrong)
+
+    @pytest.mark.parametrize("wrong", [None, 5, b"key", ["key"]])
+    def test_what_is_no_key_tag_or_entry_is_refused(self, server, wrong):
+        async def story(store):
+            for call in (
+                store.get(wrong),
+                store.set(wrong, Entry(value=1)),
+                store.delete(wrong),
+                store.invalidate_tag(wrong),
+            ):
+                with pytest.raises(CacheValueError, match=r"texts? (is|are) needed"):
+                    await call
+            with pytest.raises(CacheValueError, match="is no Entry"):
+                await store.set("key", wrong)
+
+        run(server, story)
+        assert server.ask("DBSIZE") == 0
+
+    @pytest.mark.parametrize("seconds", [0, -1, math.inf, math.nan, "x", None])
     @pytest.mark.parametrize("setting", ["deadline", "heartbeat"])
     def test_settings_out_of_range(self, setting, seconds):
         with pytest.raises(CacheValueError, match=setting):

@@ -111,6 +111,19 @@ def test_threads_of_a_process_without_a_loop_share_it_too(server):
     cache.close()
 
 
+def test_threads_tasks_and_several_loops_lose_nothing(server, everywhere):
+    async def story():
+        store, other = (RedisStore(server.url, deadline=DEADLINE) for _ in range(2))
+        cache = TieredCache(MemoryStore(), store, deadline=2 * DEADLINE)
+        use = everywhere(cache)
+        await use.run()
+        await cache.aclose()
+        assert {key: (await other.get(key)).value for key in use.kept} == use.kept
+        await other.aclose()
+
+    run(story)
+
+
 def test_a_computation_that_fails_lets_the_next_process_try(server):
     async def fail():
         raise GenerationError("no")

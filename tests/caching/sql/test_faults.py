@@ -188,6 +188,41 @@ class TestReadOnly:
         assert (read, taken, waiting, lost, failures) == ("old", None, "new", 1, 1)
         assert "readonly" in flushed
 
+    def test_a_file_that_may_be_written_again_is(self, sqlite_database, folder, run_child):
+        """Connections that were opened meanwhile stay read-only for ever: others are made."""
+        script = unprivileged("""
+    async def main():
+        os.chmod(sys.argv[2], 0o444)
+        said = [await attempt(store.get("key")), await attempt(store.set("key", Entry(value="new")))]
+        said += [await attempt(store.flush()), await attempt(store.delete("other")), await attempt(store.get("other"))]
+        for path in (sys.argv[2], sys.argv[2] + "-wal", sys.argv[2] + "-shm"):  # they are made with the same rights
+            if os.path.exists(path):
+                os.chmod(path, 0o644)
+        said += [await attempt(store.flush()), await attempt(store.get("key")), await attempt(store.get("other"))]
+        await store.aclose()
+        say([*said, store.stats().lost])
+
+    import logging
+    logging.disable()
+    asyncio.run(main())
+""")
+
+        async def fill(store):
+            await store.set("key", Entry(value="old"))
+            await store.set("other", Entry(value="old"))
+            await store.aclose()
+
+        asyncio.run(fill(sqlite_database.store()))
+        if os.geteuid() == 0:
+            for path in (folder, sqlite_database.path):
+                os.chown(path, 65534, 65534)
+        said = run_child(script, sqlite_database.url, sqlite_database.path)
+        read, taken, refused, deletion, deleted, *after = said
+        assert (read, taken, deleted) == ("old", None, None)
+        assert "readonly" in refused
+        assert "readonly" in deletion
+        assert after == [None, "new", None, 0]
+
 
 class TestDamage:
     @pytest.mark.parametrize(

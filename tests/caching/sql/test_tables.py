@@ -3,6 +3,7 @@
 import asyncio
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -156,6 +157,21 @@ class TestArguments:
         assert "secret" not in str(caught.value)
         assert "sqlite:///" in caught.value.hint
 
+    @pytest.mark.parametrize("url", [None, 5, b"sqlite:///x.db"])
+    def test_what_is_no_text_is_no_url(self, sqlite_database, url):
+        from postopt.caching.sql import SQLStore
+
+        with pytest.raises(CacheValueError, match="url is none"):
+            SQLStore(url)
+
+    @pytest.mark.parametrize("path", ["posts.db", "/x/posts.sqlite3", Path("posts.db"), Path("/x/posts")])
+    def test_of_a_path_the_error_says_what_to_type(self, sqlite_database, path):
+        from postopt.caching.sql import SQLStore
+
+        with pytest.raises(CacheValueError, match="url is a path") as caught:
+            SQLStore(path)
+        assert caught.value.hint.endswith(f" sqlite:///{path}")
+
     @pytest.mark.parametrize("kind", ["sqlite", "sqlite+aiosqlite"])
     def test_the_driver_need_not_be_named(self, sqlite_database, kind):
         sqlite_database.url = sqlite_database.url.replace("sqlite:", f"{kind}:")
@@ -165,7 +181,9 @@ class TestArguments:
         "wrong", [{"deadline": 0}, {"deadline": float("nan")}, {"deadline": float("inf")}, {"flush_seconds": -1},
                   {"flush_seconds": float("inf")}, {"flush_seconds": float("nan")}, {"max_pending": 0},
                   {"max_bytes": 0}, {"max_bytes": -1}, {"table": ""}, {"table": "x; DROP TABLE y"}, {"table": "1"},
-                  {"table": "Upper"}, {"table": "x" * 41}]
+                  {"table": "Upper"}, {"table": "x" * 41}, {"table": 5}, {"table": None}, {"flush_seconds": "x"},
+                  {"deadline": "x"}, {"deadline": None}, {"max_pending": "x"}, {"max_bytes": 1.5}, {"codec": "x"},
+                  {"clock": 3}]
     )  # fmt: skip
     def test_values_that_cannot_be_used(self, sqlite_database, wrong):
         with pytest.raises(CacheValueError, match=f"{next(iter(wrong))} is"):
@@ -183,6 +201,20 @@ class TestArguments:
         with pytest.raises(MissingDependencyError, match="asyncpg") as caught:
             SQLStore("postgresql://user@host/database")
         assert "pip install" in caught.value.hint
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"key", ["key"]])
+def test_what_is_no_key_tag_or_entry_is_refused(sqlite_database, wrong):
+    async def law(store):
+        calls = (store.get(wrong), store.set(wrong, Entry(value=1)), store.delete(wrong), store.invalidate_tag(wrong))
+        for call in calls:
+            with pytest.raises(CacheValueError, match=r"texts? (is|are) needed"):
+                await call
+        with pytest.raises(CacheValueError, match="is no Entry"):
+            await store.set("key", wrong)
+        await store.aclose()
+
+    asyncio.run(law(sqlite_database.store()))
 
 
 def test_neither_keys_nor_values_are_in_the_errors_of_the_database(database):

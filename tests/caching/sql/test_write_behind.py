@@ -13,7 +13,7 @@ from functools import partial
 import pytest
 
 from postopt.caching import Codec, Entry
-from postopt.caching.database.attachment import FIRST_PAUSE
+from postopt.caching.database.attachment import FIRST_PAUSE, OPENING_SECONDS
 from postopt.caching.database.rows import BusyError
 from postopt.caching.database.writebehind import BATCH_BYTES, BATCH_ROWS, PATIENCE, RETRY_SECONDS, WriteBehindStore
 from postopt.errors import CacheValueError, StoreError
@@ -43,6 +43,7 @@ class ScriptedRows:
         self.invalidations = {}
         self.epoch = 1
         self.made_at = 0.0
+        self.seconds = 0.0
         self.log = []
         self.failures = []
         self.written = []
@@ -53,6 +54,8 @@ class ScriptedRows:
     async def _call(self, name, *details):
         self.log.append((asyncio.get_running_loop().time(), name, *details))
         await self.hold.wait()
+        if self.seconds and name == "write":
+            await wait(self.seconds)
         if self.failures:
             raise self.failures.pop(0)
 
@@ -225,6 +228,92 @@ class TestWhen:
             return rows.log
 
         assert scripted(law) == []
+
+
+class TestOpening:
+    def test_goes_on_when_all_have_given_up(self):
+        """Else a database that takes longer to connect to than a call has would never be reached."""
+
+        async def law(store, rows):
+            rows.hold.clear()
+            for _ in range(3):
+                with pytest.raises(StoreError, match="did not answer"):
+                    await store.set("a", entry())
+            rows.hold.set()
+            await store.set("a", entry())
+            return rows.times("open")
+
+        assert scripted(law) == [0]
+
+    def test_is_begun_anew_when_it_takes_too_long(self):
+        async def law(store, rows):
+            rows.hold.clear()
+            task = asyncio.ensure_future(store.flush())
+            await wait(OPENING_SECONDS + 0.5)
+            with pytest.raises(StoreError, match="did not answer"):
+                await task
+            with pytest.raises(StoreError, match="did not answer"):
+                await store.get("a")
+            rows.hold.set()
+            assert await store.get("a") is None
+            return rows.times("open")
+
+        assert scripted(law) == [0, OPENING_SECONDS + 0.5]
+
+    def test_says_when_it_takes_too_long(self):
+        async def law(store, rows):
+            rows.hold.clear()
+            with pytest.raises(StoreError, match=r"could not be opened within 7\.0 s"):
+                await store._attach().call(lambda rows: rows.read(b""), 100)
+
+        scripted(law, deadline=7.0)
+
+    def test_is_over_when_the_store_closes(self):
+        async def law(store, rows):
+            rows.hold.clear()
+            get = asyncio.ensure_future(store.get("a"))
+            for _ in range(10):
+                await asyncio.sleep(0)
+            await store.aclose()
+            with pytest.raises(StoreError):
+                await get
+            return asyncio.get_running_loop().time()
+
+        assert scripted(law, deadline=30.0) == 0
+
+
+class TestOtherTables:
+    """Found in place of those that were there."""
+
+    @staticmethod
+    def replace(rows, epoch):
+        rows.rows, rows.invalidations, rows.epoch, rows.made_at = {}, {}, epoch, rows.made_at + 1
+        rows.failures = [BusyError("other tables")]
+
+    def test_what_was_set_after_the_last_known_invalidation_is_kept(self):
+        async def law(store, rows):
+            await store.set("doubtful", entry())
+            await store.invalidate_tag("t")
+            await store.set("kept", entry())
+            self.replace(rows, 1000)
+            assert (await store.get("doubtful"), await store.get("kept")) == (None, entry())
+            await store.flush()
+            return sorted(rows.rows), store.stats().outdated
+
+        assert scripted(law, flush_seconds=1e9) == ([b"=kept"], 1)
+
+    def test_nothing_is_kept_if_the_clock_was_put_back(self):
+        async def law(store, rows):
+            rows.epoch = 50
+            await store.set("doubtful", entry())
+            self.replace(rows, 7)
+            assert await store.get("doubtful") is None
+            await store.set("later", entry())
+            await store.flush()
+            assert await store.get("later") == entry()
+            return sorted(rows.rows), store.stats().outdated
+
+        assert scripted(law, flush_seconds=1e9) == ([b"=later"], 1)
 
 
 class TestFailures:
@@ -454,6 +543,23 @@ class TestEnds:
             stats = scripted(law)
         assert (stats.lost, stats.pending, stats.flush_failures) == (2, 0, 1)
         assert "2 entries were lost" in caplog.text
+
+    @pytest.mark.parametrize("at_the_end_of_the_loop", [True, False])
+    def test_a_slow_database_takes_all_that_waits_at_closing(self, at_the_end_of_the_loop):
+        """However much longer than the deadline that is, as long as each batch is written within it."""
+
+        async def law(store, rows):
+            for number in range(10 * BATCH_ROWS):
+                await store.set(f"key {number}", entry())
+            rows.seconds = 0.9
+            if at_the_end_of_the_loop:
+                await store._attachment.aclose()
+            else:
+                await store.aclose()
+            assert asyncio.get_running_loop().time() >= 9
+            return len(rows.rows), store.stats().lost, store.stats().flush_failures
+
+        assert scripted(law, flush_seconds=1e9) == (10 * BATCH_ROWS, 0, 0)
 
     def test_a_cancelled_closing_lets_go_all_the_same(self):
         async def law(store, rows):

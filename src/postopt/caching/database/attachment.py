@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from postopt.caching.database.rows import BusyError, Rows
+from postopt.caching.database.rows import BusyError, Rows, UselessConnectionError
 from postopt.errors import StoreError
 
 T = TypeVar("T")
@@ -16,6 +16,10 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.002
 LONGEST_PAUSE = 0.064
 """Seconds before the next attempt at a busy database: at first, and in the end, doubling in between; arbitrary."""
+
+
+OPENING_SECONDS = 5.0
+"""Longest that connecting may take, if the calls that wait for it have no more; arbitrary."""
 
 
 class Attachment:
@@ -59,7 +63,7 @@ class Attachment:
         self._meet = meet
         self._depart = depart
         self._seconds = seconds
-        self._opening = asyncio.Lock()
+        self._opening: asyncio.Task[None] | None = None
         self._opened = False
         self._tasks: set[asyncio.Task[object]] = set()
         self._lifetime = self._last()
@@ -95,6 +99,7 @@ class Attachment:
     async def _attempt(self, work: Callable[[Rows], Awaitable[T]], seconds: float) -> T:
         end = self.loop.time() + seconds
         pause = FIRST_PAUSE
+        useless = False
         while True:
             try:
                 await self._open()
@@ -102,16 +107,35 @@ class Attachment:
             except StoreError as error:
                 # Whatever it was: the tables may be others now.
                 self._opened = False
-                if not isinstance(error, BusyError) or self.loop.time() + pause >= end:
+                again = isinstance(error, BusyError) or (isinstance(error, UselessConnectionError) and not useless)
+                if not again or self.loop.time() + pause >= end:
                     raise
+                useless = useless or not isinstance(error, BusyError)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _open(self) -> None:
-        async with self._opening:
-            if not self._opened:
-                self._meet(*await self._rows.open())
-                self.met = self._opened = True
+        """Connect, unless that is done; whoever gives up waiting does not stop it, or it might never come about."""
+        if self._opened:
+            return
+        if self._opening is None or self._opening.done():
+            self._opening = self.loop.create_task(self._meet_rows())
+            self._keep(self._opening)
+        opening = self._opening
+        await asyncio.wait({opening})
+        if opening.cancelled():
+            raise StoreError("the connections were closed")
+        opening.result()
+
+    async def _meet_rows(self) -> None:
+        seconds = max(self._seconds, OPENING_SECONDS)
+        try:
+            async with asyncio.timeout(seconds):
+                found = await self._rows.open()
+        except TimeoutError as error:
+            raise StoreError(f"the database could not be opened within {seconds} s") from error
+        self._meet(*found)
+        self.met = self._opened = True
 
     def _keep(self, task: asyncio.Task[T]) -> None:
         self._tasks.add(task)
@@ -139,8 +163,9 @@ class Attachment:
                 self._left = True
 
     async def _close(self) -> None:
-        if self.flusher is not None:
-            self.flusher.cancel()
+        for task in (self.flusher, self._opening):
+            if task is not None:
+                task.cancel()
         if self._tasks:  # a connection in use would not be closed
             await asyncio.wait(self._tasks, timeout=self._seconds)
         closing = self.loop.create_task(self._rows.close())

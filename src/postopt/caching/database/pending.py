@@ -45,6 +45,11 @@ class Pending:
     def __bool__(self) -> bool:
         return bool(self._rows or self._deletions)
 
+    @property
+    def total_bytes(self) -> int:
+        """Memory that rows and deletions take."""
+        return self.row_bytes + self._deletion_bytes
+
     def get(self, name: bytes) -> Row | None:
         """Return the row that waits under this name."""
         return self._rows.get(name)

@@ -50,6 +50,10 @@ class BusyError(StoreError):
     """The database is locked, or the connection was lost: worth trying again at once."""
 
 
+class UselessConnectionError(StoreError):
+    """The connection knows the file as it was, read-only or damaged: worth trying once more, by another connection."""
+
+
 class Rows(Protocol):
     """A table of rows that several processes share, through the connections of one event loop.
 
@@ -59,7 +63,8 @@ class Rows(Protocol):
     the one that commits later sees what the other did; so no row that was set before an invalidation is written after
     it.
 
-    All raise StoreError, and BusyError if another attempt may succeed. A cancelled call did all or nothing.
+    All raise StoreError: BusyError or UselessConnectionError if another attempt may succeed. A cancelled call did all
+    or nothing.
     """
 
     async def open(self) -> tuple[int, float]:

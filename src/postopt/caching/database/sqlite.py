@@ -36,9 +36,9 @@ class Connection(sqlite3.Connection):
     SQLITE_BUSY. Were it to wait inside of SQLite, for a connection that the fork has stopped, both would wait in vain.
 
     Where the file is deleted, emptied or replaced by another, SQLite would go on with what nobody else sees, or take
-    its log for the other file's. So each call looks whether the file is still the one that was opened, first and again
-    when it fails. If not, the error is SQLITE_READONLY_DBMOVED, all connections of this process to the old one are
-    closed, and its log is deleted.
+    its log for the other file's. So each statement first looks whether the file is still the one that was opened, and
+    so does a call that failed. If not, the error is SQLITE_READONLY_DBMOVED, all connections of this process to the old
+    one are closed, and its log is deleted.
     """
 
     def __init__(self, database: str, **options: Any) -> None:
@@ -66,9 +66,9 @@ class Connection(sqlite3.Connection):
             raise
 
     @contextmanager
-    def inside(self) -> Iterator[None]:
+    def inside(self, *, look_first: bool = True) -> Iterator[None]:
         """Hold the lock of each call; raises OperationalError if the file is not the one that was opened any more."""
-        if self.leave_if_moved():
+        if look_first and self.leave_if_moved():
             raise _moved()
         try:
             with self.step:
@@ -131,6 +131,25 @@ class Connection(sqlite3.Connection):
             super().close()
 
 
+class Opener:
+    """Opens connections, each in a thread of its own, and waits for these threads to end."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def __call__(self, database: str, **options: Any) -> Connection:
+        """Return a new connection."""
+        with self._lock:
+            self._threads = [*filter(threading.Thread.is_alive, self._threads), threading.current_thread()]
+        return Connection(database, **options)
+
+    def join(self, seconds: float) -> None:
+        """Wait for each thread, and no longer than so long."""
+        for thread in self._threads:
+            thread.join(seconds)
+
+
 class Cursor(sqlite3.Cursor):
     """A cursor whose calls hold its connection's lock."""
 
@@ -145,13 +164,13 @@ class Cursor(sqlite3.Cursor):
             return super().execute(sql, parameters)
 
     def executemany(self, sql: str, parameters: Any) -> Any:
-        """Execute once for each of `parameters`."""
-        with self._inside():
+        """Execute once for each of `parameters`, in a transaction that has begun."""
+        with self._inside(look_first=False):
             return super().executemany(sql, parameters)
 
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
-        with self._inside():
+        with self._inside(look_first=False):
             return super().fetchall()
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from postopt.caching.base import Entry, Key
+from postopt.caching.base import Entry, Key, check_entry, check_key, check_tags
 from postopt.caching.codec import Codec
 from postopt.caching.database.attachment import Attachment
 from postopt.caching.database.pending import Pending
@@ -113,10 +113,12 @@ class WriteBehindStore:
         """Return the entry, or None if there is none.
 
         Raises:
+            CacheValueError: the key is no text.
             StoreError: the database cannot be read within the deadline.
         """
+        name = row_name(check_key(key))
         attachment = self._open()
-        entry = await attachment.call(partial(self._find, row_name(key)), self._deadline)
+        entry = await attachment.call(partial(self._find, name), self._deadline)
         self._counts["misses" if entry is None else "hits"] += 1
         return entry
 
@@ -128,11 +130,12 @@ class WriteBehindStore:
 
         Raises:
             CacheValueError: the codec cannot encode such an entry, or it is larger than `max_bytes` or half of
-                `max_pending`; the key then holds nothing.
+                `max_pending`; the key then holds nothing. Or the key is no text, or `entry` no Entry.
             StoreError: the database cannot be reached where it is waited for, or `max_pending` bytes wait already.
         """
+        check_entry(entry)
+        name = row_name(check_key(key))
         attachment = self._open()
-        name = row_name(key)
         groups = (key_group(name), *map(tag_group, entry.tags))
         if not attachment.met or self._pending.hides(name, groups):
             await attachment.call(partial(self._settle, attachment), self._deadline)
@@ -150,18 +153,21 @@ class WriteBehindStore:
         """Forget the entry; when this returns, that is durable, and holds for all processes.
 
         Raises:
+            CacheValueError: the key is no text.
             StoreError: the database did not confirm that within the deadline. This process serves the entry no more,
                 and goes on trying to delete it.
         """
-        await self._forget(row_name(key))
+        await self._forget(row_name(check_key(key)))
 
     async def invalidate_tag(self, tag: str) -> None:
         """Forget all entries with that tag; when this returns, that is durable, and holds for all processes.
 
         Raises:
+            CacheValueError: the tag is no text.
             StoreError: the database did not confirm that within the deadline. This process serves them no more, and
                 goes on trying to invalidate them.
         """
+        check_tags((tag,))
         await self._forget(tag_group(tag))
 
     async def flush(self) -> None:
@@ -176,8 +182,9 @@ class WriteBehindStore:
     async def aclose(self) -> None:
         """Write what waits, then let go of the database; doing it again has no effect. Further calls are refused.
 
-        Entries that the database does not take within the deadline are lost, which is counted and logged, but raises
-        nothing: use `flush` to know.
+        That may take long: it is given up when the database takes nothing for as long as the deadline. What it has not
+        taken then is lost, which is counted and logged, but raises nothing: use `flush` to know. If this is cancelled,
+        what waits goes on waiting, for the next time.
         """
         self._closed = True
         # There is none if the loop has ended in which the entries were set; and one of the parent's is not ours.
@@ -345,12 +352,16 @@ class WriteBehindStore:
         return attachment
 
     async def _depart(self, attachment: Attachment) -> None:
-        """Write what waits, as far as there is time; what is not written waits for the next attachment."""
+        """Write what waits, as long as that goes on; what is not written waits for the next attachment."""
         try:
-            if self._pending:
-                await attachment.call(partial(self._write, attachment), self._deadline)
-        except StoreError as error:
-            self._fail(error)
+            while self._pending:
+                before = self._pending.total_bytes
+                try:
+                    await attachment.call(partial(self._write, attachment), self._deadline)
+                except StoreError as error:
+                    if self._pending.total_bytes >= before:
+                        self._fail(error)
+                        break
         finally:
             if self._attachment is attachment:
                 self._attachment = None
