@@ -93,7 +93,7 @@ class FarLevel(Level[Store]):
     def end(self, change: Change) -> None:
         """Take note that nobody is about a change any more; doing it again has no effect."""
         call = change.call
-        if call is not None and not call.done():
+        if call is not None and not call.done() and not change.done:
             with suppress(RuntimeError):  # its loop is closed
                 call.get_loop().call_soon_threadsafe(call.add_done_callback, partial(self._end_late, change))
                 return

@@ -200,8 +200,6 @@ class Maker:
             return self._portal.call(function, patience)
         except TimeoutError:
             self._counters.overdue += 1
-        except StoreError:
-            pass  # the event loop has ended
         return otherwise
 
 

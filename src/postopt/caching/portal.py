@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, TypeVar, cast
-
-from postopt.errors import StoreError
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-_ENDED = "the event loop in which the store is used has ended"
+_LOOK_SECONDS = 0.05
+"""How often whoever waits for another loop looks whether it was closed; arbitrary."""
 
 
 class Portal:
@@ -22,6 +22,8 @@ class Portal:
     That loop, the home, is the first one in which a call awaits, for as long as it runs; then the next one that does.
     If a thread comes first, it is one of the portal's own, in a daemon thread that ends with `close`. So stores that
     serve one event loop at a time need not know of others.
+
+    What was on its way when the home ends is done again in the next one: a call of a store does the same twice.
     """
 
     def __init__(self) -> None:
@@ -38,19 +40,22 @@ class Portal:
 
         Raises:
             TimeoutError: home is another loop, and took longer than `patience` seconds.
-            StoreError: home ended meanwhile.
         """
         here = asyncio.get_running_loop()
-        if self.home is not here and self._settle(here) is not here:
-            future = asyncio.wrap_future(self.spawn(function))
+        end = here.time() + patience
+        while self.home is not here and (home := self._settle(here)) is not here:
+            errand = _Errand(function, home)
+            future = asyncio.wrap_future(errand.future)
             try:
-                async with asyncio.timeout(patience):
-                    return await future
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                raise StoreError(_ENDED) from None
+                while not (future.done() or home.is_closed()) and here.time() < end:
+                    await asyncio.wait({future}, timeout=min(_LOOK_SECONDS, end - here.time()))
+            finally:
+                if not future.done():
+                    errand.give_up()
+            if future.done() and not future.cancelled():
+                return future.result()
+            if here.time() >= end:
+                raise TimeoutError
         return await function()
 
     def call(self, function: Callable[[], Coroutine[Any, Any, T]], patience: float) -> T:
@@ -60,30 +65,23 @@ class Portal:
             TimeoutError: it took longer than `patience` seconds, or home is the loop that this thread runs, which would
                 wait for itself.
         """
-        with self._lock:
-            if self.home is None or not self.home.is_running():
-                self._own = self._own or _LoopThread()
-                self.home = self._own.loop
-        if _runs_here(self.home):
-            raise TimeoutError
-        future = self.spawn(function)
-        try:
-            return future.result(patience)
-        except CancelledError:  # home has ended
-            raise TimeoutError from None
-        finally:
-            future.cancel()  # without effect on one that is done
+        end = time.monotonic() + patience
+        while True:
+            home = self._settle_in_thread()
+            if _runs_here(home):
+                raise TimeoutError
+            errand = _Errand(function, home)
+            while not (errand.future.done() or home.is_closed()) and time.monotonic() < end:
+                wait([errand.future], timeout=min(_LOOK_SECONDS, end - time.monotonic()))
+            if errand.future.done() and not errand.future.cancelled():
+                return errand.future.result()
+            errand.give_up()
+            if time.monotonic() >= end:
+                raise TimeoutError
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
-        """Let `function` run at home, which there has to be."""
-        coroutine = function()
-        try:
-            return asyncio.run_coroutine_threadsafe(coroutine, cast("asyncio.AbstractEventLoop", self.home))
-        except (RuntimeError, AttributeError):  # it was closed just now, perhaps with the portal
-            coroutine.close()
-            failed: Future[T] = Future()
-            failed.set_exception(StoreError(_ENDED))
-            return failed
+        """Let `function` run at home, where there is one."""
+        return _Errand(function, self.home or asyncio.get_running_loop()).future
 
     def close(self) -> None:
         """End the thread, if there is one; blocks until its tasks have ended."""
@@ -100,6 +98,39 @@ class Portal:
             if self.home is None or not self.home.is_running():
                 self.home = here
             return self.home
+
+    def _settle_in_thread(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self.home is None or not self.home.is_running():
+                self._own = self._own or _LoopThread()
+                self.home = self._own.loop
+            return self.home
+
+
+class _Errand(Generic[T]):
+    """A call on its way to an event loop; its future is cancelled if that ends.
+
+    A loop that is closed without a look at what it was sent tells nobody. Hence `_LOOK_SECONDS`. One that only stopped
+    may be in the midst of `asyncio.run`, which stops it before it cancels what is left.
+    """
+
+    def __init__(self, function: Callable[[], Coroutine[Any, Any, T]], home: asyncio.AbstractEventLoop) -> None:
+        self._coroutine = function()
+        self._home = home
+        try:
+            self.future = asyncio.run_coroutine_threadsafe(self._coroutine, home)
+        except RuntimeError:  # it was closed just now
+            self._coroutine.close()
+            self.future = Future()
+            self.future.cancel()
+
+    def give_up(self) -> None:
+        """Wait no longer; it is cancelled if it can be."""
+        if self._home.is_closed():
+            with suppress(RuntimeError):  # what it waits for belongs to that loop
+                self._coroutine.close()
+        else:
+            self.future.cancel()
 
 
 class _LoopThread:
