@@ -36,6 +36,13 @@ def in_child(story):
     assert os.waitpid(pid, 0)[1] == 0
 
 
+@pytest.fixture
+def untraced():
+    """Skip a test whose threads run Python while the process forks: coverage's own lock is not free in the child."""
+    if sys.gettrace() is not None:
+        pytest.skip("a tracer does not survive this")
+
+
 @pytest.mark.parametrize("policy", [Density, LRU])
 def test_a_child_has_a_store_of_its_own(store, policy):
     one = store(policy=policy(), max_entries=10)
@@ -54,7 +61,7 @@ def test_a_child_has_a_store_of_its_own(store, policy):
     assert one.set_nowait(0, "after")
 
 
-@pytest.mark.usefixtures("busy_switching")
+@pytest.mark.usefixtures("untraced", "busy_switching")
 @pytest.mark.parametrize("policy", [Density, LRU])
 def test_a_fork_in_the_midst_of_other_threads(store, thread, policy):
     """The child neither hangs nor sees half of a change."""
@@ -90,7 +97,7 @@ def test_a_fork_in_the_midst_of_other_threads(store, thread, policy):
         worker.outcome()
 
 
-@pytest.mark.usefixtures("busy_switching")
+@pytest.mark.usefixtures("untraced", "busy_switching")
 def test_two_threads_that_fork_at_once(store, thread):
     stores = [store() for _ in range(20)]
 
@@ -129,7 +136,7 @@ def test_a_fork_out_of_a_change(store, thread):
     assert len(one) == 2
 
 
-@pytest.mark.usefixtures("busy_switching")
+@pytest.mark.usefixtures("untraced", "busy_switching")
 def test_a_fork_while_other_threads_make_stores(thread, monkeypatch):
     """Whatever goes wrong in the preparation of a fork, Python only prints."""
     failures = []
