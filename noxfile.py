@@ -23,7 +23,7 @@ for folder in sorted(Path(os.environ.get("PYENV_ROOT", f"{home}/.pyenv")).glob("
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
-MEASURED = PYTHONS[0]  # coverage nearly doubles the time; one version, bare and fast, sees every line
+MEASURED = PYTHONS[0]  # coverage nearly doubles the time; one version with everything sees nearly every line
 
 # The plain build brings 3 GB of CUDA libraries, so only the CPU build is asked for. It is found where pip is set up to
 # find it (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS); elsewhere its session is skipped.
@@ -87,16 +87,16 @@ def tests_torch(session: nox.Session) -> None:
     run_tests(session, "-k", "torch", measured=True)
 
 
-@nox.session(python=PYTHONS)
-@nox.parametrize("extras", ["bare", "fast"])
+@nox.session
+@nox.parametrize(["python", "extras"], [(MEASURED, "bare"), *((python, "fast") for python in PYTHONS)])
 def tests(session: nox.Session, extras: str) -> None:
     """Run the tests against the built package, without and with optional libraries and what is compiled."""
     if extras == "fast":
         session.install(".[fast,numba,redis,sql]", *groups("tests", "peers", "stores"))
     else:
         session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})
-    measured = session.python == MEASURED
-    once = () if measured and extras == "fast" else ("-m", "not long")
+    measured = session.python == MEASURED and extras == "fast"
+    once = () if measured else ("-m", "not long")
     run_tests(session, *once, measured=measured)
 
 

@@ -118,3 +118,10 @@ class Everywhere:
 def everywhere():
     """A class that uses a cache in many ways at once."""
     return Everywhere
+
+
+@pytest.fixture
+def untraced():
+    """Skip a test whose threads run Python while the process forks: coverage's own lock is not free in the child."""
+    if sys.gettrace() is not None:
+        pytest.skip("a tracer does not survive this")

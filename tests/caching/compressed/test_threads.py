@@ -89,7 +89,7 @@ class TestFork:
         in_child(story)
         assert (len(begun), store._dictionaries.current[0]) == (1, 0)
 
-    @pytest.mark.usefixtures("busy_switching")
+    @pytest.mark.usefixtures("untraced", "busy_switching")
     def test_a_fork_in_the_midst_of_other_threads(self, make, fill, make_post, taken, in_child):
         """No lock is left held, and nothing is half there."""
         store = make(max_bytes=2**17, start=_in_thread)

@@ -36,13 +36,6 @@ def in_child(story):
     assert os.waitpid(pid, 0)[1] == 0
 
 
-@pytest.fixture
-def untraced():
-    """Skip a test whose threads run Python while the process forks: coverage's own lock is not free in the child."""
-    if sys.gettrace() is not None:
-        pytest.skip("a tracer does not survive this")
-
-
 @pytest.mark.parametrize("policy", [Density, LRU])
 def test_a_child_has_a_store_of_its_own(store, policy):
     one = store(policy=policy(), max_entries=10)
