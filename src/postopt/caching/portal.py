@@ -10,6 +10,8 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
+from postopt.clock import Clock
+
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.05
@@ -24,9 +26,13 @@ class Portal:
     serve one event loop at a time need not know of others.
 
     What was on its way when the home ends is done again in the next one: a call of a store does the same twice.
+
+    Args:
+        timer: monotonic seconds, of the real time for which a thread waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Clock = time.monotonic) -> None:
+        self._timer = timer
         self.reset()
 
     def reset(self) -> None:
@@ -65,18 +71,18 @@ class Portal:
             TimeoutError: it took longer than `patience` seconds, or home is the loop that this thread runs, which would
                 wait for itself.
         """
-        end = time.monotonic() + patience
+        end = self._timer() + patience
         while True:
             home = self._settle_in_thread()
             if _runs_here(home):
                 raise TimeoutError
             errand = _Errand(function, home)
-            while not (errand.future.done() or home.is_closed()) and time.monotonic() < end:
-                wait([errand.future], timeout=min(_LOOK_SECONDS, end - time.monotonic()))
+            while not (errand.future.done() or home.is_closed()) and self._timer() < end:
+                wait([errand.future], timeout=min(_LOOK_SECONDS, end - self._timer()))
             if errand.future.done() and not errand.future.cancelled():
                 return errand.future.result()
             errand.give_up()
-            if time.monotonic() >= end:
+            if self._timer() >= end:
                 raise TimeoutError
 
     def spawn(self, function: Callable[[], Coroutine[Any, Any, T]]) -> Future[T]:
