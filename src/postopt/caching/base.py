@@ -183,9 +183,9 @@ def check_clock(clock: object) -> None:
 
 
 def check_limit(name: str, limit: object) -> None:
-    """Raise CacheValueError unless `limit` is an int of one or more bytes."""
+    """Raise CacheValueError unless `limit` is an int of one or more, bytes or entries."""
     if type(limit) is not int or not 1 <= limit < 2**63:
-        _refuse(name, limit, "bytes as an int, from 1 to 2**63 - 1, are needed")
+        _refuse(name, limit, "an int from 1 to 2**63 - 1 is needed")
 
 
 def check_weight(weight: object) -> None:

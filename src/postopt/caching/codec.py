@@ -37,7 +37,7 @@ from postopt.backends.json import JSON
 from postopt.backends.strict import compact, is_plain
 from postopt.caching.base import Entry
 from postopt.caching.zlib import Zlib
-from postopt.errors import CacheValueError, CorruptDataError, MissingDependencyError
+from postopt.errors import CacheValueError, CorruptDataError, MissingDependencyError, shown
 
 Compression: TypeAlias = Literal["none", "zlib", "zstandard"]
 Reason: TypeAlias = Literal[
@@ -307,3 +307,9 @@ def _read_tags(body: bytes, count: int) -> tuple[tuple[str, ...], int]:
     if at > len(body):
         raise CorruptDataError("tags that do not end")
     return tuple(tags), at
+
+
+def check_codec(codec: object) -> None:
+    """Raise CacheValueError unless `codec` is one, or None."""
+    if not isinstance(codec, Codec | None):
+        raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")

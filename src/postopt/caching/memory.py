@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from postopt.caching.base import Entry, check_amount, check_priority, check_tags, check_ttl, check_weight
+from postopt.caching.base import (
+    Entry,
+    check_amount,
+    check_clock,
+    check_limit,
+    check_priority,
+    check_tags,
+    check_ttl,
+    check_weight,
+)
 from postopt.caching.codec import Codec
 from postopt.caching.eviction import Density, Newcomer, Policy
 from postopt.caching.mutex import Mutex
@@ -105,11 +114,10 @@ class MemoryStore:
         on_evict: Callable[[Any, Entry], None] | None = None,
         pressure: Callable[[], bool] | None = None,
     ) -> None:
-        _check_limit("max_bytes", max_bytes)
+        check_limit("max_bytes", max_bytes)
         if max_entries is not None:
-            _check_limit("max_entries", max_entries)
-        if not callable(clock):
-            raise CacheValueError(f"clock is {shown(clock)}; a function is needed that returns seconds")
+            check_limit("max_entries", max_entries)
+        check_clock(clock)
         self.on_evict = on_evict
         self.policy = Density() if policy is None else policy
         if not isinstance(self.policy, Policy):
@@ -236,7 +244,7 @@ class MemoryStore:
         Raises:
             CacheValueError: it is not a positive int.
         """
-        _check_limit("max_bytes", max_bytes)
+        check_limit("max_bytes", max_bytes)
         self._shelf.max_bytes = max_bytes
         self.shrink(max_bytes)
 
@@ -318,11 +326,6 @@ class MemoryStore:
         if leaving and on_evict is not None:
             for key, entry in leaving:
                 on_evict(key, entry)
-
-
-def _check_limit(name: str, limit: object) -> None:
-    if type(limit) is not int or not 1 <= limit < 2**63:
-        raise CacheValueError(f"{name} is {limit!r}; an int from 1 to 2**63 - 1 is needed")
 
 
 _MISSING = object()

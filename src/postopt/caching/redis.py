@@ -23,7 +23,7 @@ from postopt.caching.base import (
     check_seconds,
     check_tags,
 )
-from postopt.caching.codec import Codec
+from postopt.caching.codec import Codec, check_codec
 from postopt.caching.cooldown import Breaker, Cooldown
 from postopt.caching.invalidation import Feed, Listener
 from postopt.caching.remote.batches import Batches, TripError
@@ -108,8 +108,7 @@ class RedisStore:
     ) -> None:
         if not isinstance(namespace, str):
             raise CacheValueError(f"namespace is {shown(namespace)}; text is needed")
-        if not isinstance(codec, Codec | None):
-            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        check_codec(codec)
         if breaker is not None and not callable(getattr(breaker, "acall", None)):
             raise CacheValueError(f"breaker is {shown(breaker)}; an object with acall is needed, such as Cooldown()")
         check_limit("max_bytes", max_bytes)

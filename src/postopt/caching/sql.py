@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from postopt._optional import needs
 from postopt.caching.base import check_amount, check_clock, check_limit, check_seconds
-from postopt.caching.codec import Codec
+from postopt.caching.codec import Codec, check_codec
 from postopt.caching.database import sqlite
 from postopt.caching.database.rows import BusyError, Row, UselessConnectionError
 from postopt.caching.database.sqlalchemy import VERSION, Statements, database_url
@@ -111,8 +111,7 @@ class SQLStore(WriteBehindStore):
         check_seconds("deadline", deadline)
         check_amount("flush_seconds", flush_seconds)
         check_clock(clock)
-        if not isinstance(codec, Codec | None):
-            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        check_codec(codec)
         if not re.fullmatch("[a-z_][a-z0-9_]{0,39}", str(table)):
             raise CacheValueError(f"table is {shown(table)}; 1 to 40 of a-z, 0-9 and _ are needed, a digit not first")
         bound = math.inf if max_bytes is None else max_bytes

@@ -24,7 +24,7 @@ from postopt.caching.base import (
     check_ttl,
 )
 from postopt.caching.coalescing import Coalescer
-from postopt.caching.codec import Codec
+from postopt.caching.codec import Codec, check_codec
 from postopt.caching.far_level import CLOSING_SECONDS
 from postopt.caching.freshness import Freshness
 from postopt.caching.lease import Leases
@@ -37,7 +37,7 @@ from postopt.caching.refreshes import Refreshes
 from postopt.caching.report import CacheReport, Counters, make_report
 from postopt.caching.stack import Stack
 from postopt.clock import Clock
-from postopt.errors import CacheValueError, StoreError, shown
+from postopt.errors import CacheValueError, StoreError
 
 T = TypeVar("T")
 
@@ -96,8 +96,7 @@ class TieredCache:
     ) -> None:
         check_seconds("deadline", deadline)
         check_seconds("lease_seconds", lease_seconds)
-        if not isinstance(codec, Codec | None):
-            raise CacheValueError(f"codec is {shown(codec)}; a Codec is needed")
+        check_codec(codec)
         self._portal = Portal()
         self._stack = Stack(stores, self._portal, deadline=deadline, clock=clock, timer=timer)
         self._coalescer = Coalescer() if coalescer is None else coalescer
