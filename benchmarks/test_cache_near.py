@@ -13,15 +13,14 @@ import os
 import platform
 import random
 from collections import Counter
-from pathlib import Path
+from dataclasses import astuple
 from statistics import median
 from time import perf_counter_ns
 
-import postopt.testing
 from postopt.caching.near import NearDuplicates
 from postopt.stats import wilson_interval
+from postopt.testing import near_pairs
 
-PAIRS = Path(postopt.testing.__file__).with_name("near_pairs.tsv")
 THINGS = "bread cake lamp chair bike tea soap wine book phone table garden hotel lesson ticket".split()
 PATTERNS = (
     "Write a friendly post about our new {thing} from {name}, price {price} €",
@@ -31,7 +30,7 @@ PATTERNS = (
 
 
 def read_pairs():
-    return [tuple(line.split("\t")) for line in PAIRS.read_text("utf-8").splitlines()[1:]]
+    return [("same" if pair.same else "different", *astuple(pair)[1:]) for pair in near_pairs()]
 
 
 def prompts(count):

@@ -7,7 +7,6 @@ cancelled, and some loops end with everything still in the air.
 """
 
 import asyncio
-import sys
 from collections import Counter
 from random import Random
 
@@ -108,15 +107,7 @@ def check(value, name):
     return value
 
 
-@pytest.fixture
-def _frequent_switches():
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("_frequent_switches")
+@pytest.mark.usefixtures("busy_switching")
 @pytest.mark.parametrize("block", range(4))
 def test_whatever_the_order(thread, block):
     told = Counter()

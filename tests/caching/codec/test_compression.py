@@ -138,17 +138,8 @@ class TestWithoutTheLibrary:
             Codec(compression="zstandard")
 
 
-@pytest.fixture
-def hectic():
-    """Let threads change places as often as possible."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
-
-
 class TestThreads:
-    def test_one_codec_serves_many(self, compression, hectic):
+    def test_one_codec_serves_many(self, compression, busy_switching):
         codec = Codec(compression=compression, dictionary=OLD, dictionaries=[NEW])
         older = Codec(compression=compression, dictionary=NEW)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import sys
-import warnings
 from random import Random
 
 import pytest
@@ -91,37 +88,3 @@ def packed():
 def taken():
     """Return a function that says how many bytes a store takes, dictionaries included."""
     return lambda store: store._store.stats().bytes + store._dictionaries.weight
-
-
-@pytest.fixture
-def busy_switching():
-    """Let threads take turns as often as they can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-def _run_in_child(story):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads is the point
-        pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            signal.alarm(PATIENCE)
-            story()
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - nothing may leave the child
-            os.write(2, repr(error).encode())
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
-
-
-@pytest.fixture
-def in_child():
-    """Return a function that runs a story in a fork; whatever it raises, or that it hangs, fails the test."""
-    if not hasattr(os, "fork"):
-        pytest.skip("there is no fork here")
-    return _run_in_child

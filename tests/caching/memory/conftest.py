@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import pytest
@@ -39,12 +38,3 @@ class Thread(threading.Thread):
 @pytest.fixture(scope="session")
 def thread():
     return Thread
-
-
-@pytest.fixture
-def busy_switching():
-    """Let threads take turns as often as they can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
-import warnings
 
 import pytest
 
@@ -15,29 +13,9 @@ from postopt.caching.mutex import Mutex
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
-PATIENCE = 60
-
-
-def in_child(story):
-    """Run a story in a fork of this process; whatever it raises, or that it hangs, fails the test."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads is the point
-        pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            signal.alarm(PATIENCE)
-            story()
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - nothing may leave the child
-            sys.stderr.write(f"{error!r}\n")
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
-
 
 @pytest.mark.parametrize("policy", [Density, LRU])
-def test_a_child_has_a_store_of_its_own(store, policy):
+def test_a_child_has_a_store_of_its_own(store, policy, in_child):
     one = store(policy=policy(), max_entries=10)
     for number in range(10):
         one.set_nowait(number, number)
@@ -56,7 +34,7 @@ def test_a_child_has_a_store_of_its_own(store, policy):
 
 @pytest.mark.usefixtures("untraced", "busy_switching")
 @pytest.mark.parametrize("policy", [Density, LRU])
-def test_a_fork_in_the_midst_of_other_threads(store, thread, policy):
+def test_a_fork_in_the_midst_of_other_threads(store, thread, policy, in_child):
     """The child neither hangs nor sees half of a change."""
     stores = [store(policy=policy(), max_bytes=1_000, max_entries=20) for _ in range(4)]
     done = threading.Event()
@@ -91,7 +69,7 @@ def test_a_fork_in_the_midst_of_other_threads(store, thread, policy):
 
 
 @pytest.mark.usefixtures("untraced", "busy_switching")
-def test_two_threads_that_fork_at_once(store, thread):
+def test_two_threads_that_fork_at_once(store, thread, in_child):
     stores = [store() for _ in range(20)]
 
     def fork(seed):
@@ -103,7 +81,7 @@ def test_two_threads_that_fork_at_once(store, thread):
         worker.outcome()
 
 
-def test_a_fork_out_of_a_change(store, thread):
+def test_a_fork_out_of_a_change(store, thread, in_child):
     """A finalizer, or the comparison of two keys, that forks: the child is in the midst of that change as well."""
 
     class Key:
@@ -130,7 +108,7 @@ def test_a_fork_out_of_a_change(store, thread):
 
 
 @pytest.mark.usefixtures("untraced", "busy_switching")
-def test_a_fork_while_other_threads_make_stores(thread, monkeypatch):
+def test_a_fork_while_other_threads_make_stores(thread, monkeypatch, in_child):
     """Whatever goes wrong in the preparation of a fork, Python only prints."""
     failures = []
     monkeypatch.setattr(sys, "unraisablehook", failures.append)

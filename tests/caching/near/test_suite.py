@@ -1,22 +1,18 @@
 """The pairs of near_pairs.tsv: no false hit, and most of the paraphrases; with the real embedder where there is one."""
 
 from collections import Counter
-from pathlib import Path
+from dataclasses import astuple
 
 import pytest
 
-import postopt.testing
 from postopt.caching.gate import explain
 from postopt.caching.near import NearDuplicates
-
-PAIRS = Path(postopt.testing.__file__).with_name("near_pairs.tsv")
+from postopt.testing import near_pairs
 
 
 @pytest.fixture(scope="module")
 def pairs():
-    lines = PAIRS.read_text("utf-8").splitlines()
-    assert lines[0].split("\t") == ["verdict", "kind", "language", "seed", "first", "second"]
-    return [tuple(line.split("\t")) for line in lines[1:]]
+    return [("same" if pair.same else "different", *astuple(pair)[1:]) for pair in near_pairs()]
 
 
 def find(first, second, **options):
