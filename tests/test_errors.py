@@ -25,7 +25,7 @@ def drawn():
     """Read the docstring's tree: name -> (parent, further base or None)."""
     tree, path = {}, []
     for line in errors.__doc__.splitlines():
-        if match := re.match(r"    ((?:\|   )*)(\+-- )?(\w+Error)(?: \((\w+)\))?", line):
+        if match := re.match(r"    ((?:[| ]   )*)(\+-- )?(\w+Error)(?: \((\w+)\))?", line):
             bars, branch, name, other = match.groups()
             depth = len(bars) // 4 + bool(branch)
             path[depth:] = [name]

@@ -15,6 +15,28 @@ The tree::
     |   +-- ReentrantError                    a computation that would wait for its own end
     +-- GenerationError                       no text came out
     |   +-- PostRejectedError                 a text came out but breaks the brief
+    |   +-- DeadlineExceededError             the caller's time was over
+    |   +-- CallRejectedError                 the call was not made
+    |   |   +-- CircuitOpenError              the last calls failed
+    |   |   +-- ThrottledError                our own rate limit is reached
+    |   |   +-- ShedError                     no room, or no time to wait for it
+    |   |   +-- BudgetExceededError           it could cost more than is left
+    |   |   +-- UnknownPriceError             nobody knows what it costs
+    |   +-- ProviderError                     whoever was asked gave an error, or nothing, or no use
+    |       +-- AuthenticationError           the key is refused
+    |       +-- QuotaError                    the account has nothing left
+    |       +-- RateLimitError                too many calls; `retry_after` says how long to wait
+    |       +-- OverloadedError               it cannot answer just now
+    |       +-- ProviderTimeoutError          no answer in time; `phase` says how far it came
+    |       +-- UnreachableError              no connection
+    |       +-- CutOffError                   the connection ended before the answer
+    |       +-- MalformedAnswerError          not what the interface promises
+    |       +-- EmptyAnswerError              an answer without text
+    |       +-- TruncatedError                the answer ended at its token limit
+    |       +-- RefusedError                  the model or a content filter will not answer this
+    |       +-- ContextLengthError            the prompt is longer than the model takes
+    |       +-- SchemaViolationError          the answer breaks the schema that was asked for
+    |       +-- InvalidRequestError           a request that the provider does not accept
     +-- EventBusClosedError                   published to a bus that is closed
 
 `retryable` says whether the same call may succeed later without any change; `hint` says what to do and is
@@ -90,7 +112,18 @@ class ReentrantError(CacheError):
 
 
 class GenerationError(PostoptError):
-    """A generator produced no text."""
+    """A generator produced no text.
+
+    Attributes:
+        at_fault: whose it is. "provider": other calls may fail alike, so breakers and balancers count it; "request":
+            another prompt may succeed there; "caller": the call was not made, or not waited for.
+        cost_usd: what was paid nevertheless, for this call and those before it.
+        retry_after: seconds after which it may be worth trying again, or None if nobody said.
+    """
+
+    at_fault: str = "provider"
+    cost_usd: float = 0.0
+    retry_after: float | None = None
 
 
 class PostRejectedError(GenerationError):
@@ -102,6 +135,159 @@ class PostRejectedError(GenerationError):
 
     def __reduce__(self) -> tuple[type[PostRejectedError], tuple[tuple[str, ...]], dict[str, object]]:
         return type(self), (self.reasons,), vars(self)
+
+
+class DeadlineExceededError(GenerationError):
+    """The caller's deadline passed before there was an answer; whoever was asked may be well."""
+
+    at_fault = "caller"
+
+
+class CallRejectedError(GenerationError):
+    """The call was not made: something in front of it said no."""
+
+    at_fault = "caller"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class CircuitOpenError(CallRejectedError):
+    """A circuit breaker refuses calls, because the last ones failed, until `retry_after` seconds from now."""
+
+
+class ThrottledError(CallRejectedError):
+    """A rate limit of our own is reached, and the wait would be longer than allowed."""
+
+    retryable = True
+
+
+class ShedError(CallRejectedError):
+    """A queue has no room, is closed, or cannot serve the call before its deadline."""
+
+
+class BudgetExceededError(CallRejectedError):
+    """The call could cost more than the budget has left."""
+
+
+class UnknownPriceError(CallRejectedError):
+    """Nobody knows what the call would cost, and the budget refuses what it cannot count."""
+
+
+class ProviderError(GenerationError):
+    """Whoever was asked over a network gave an error, nothing, or something of no use.
+
+    Attributes:
+        provider: name of the generator that asked.
+        phase: how far the call came: "send", "first_token" or "stream"; "" if that says nothing.
+        status: the HTTP status, or None without an answer.
+        request_id: the provider's own name for the call, for its support, or "".
+        partial_text: what had arrived of an answer.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        phase: str = "",
+        status: int | None = None,
+        retry_after: float | None = None,
+        request_id: str = "",
+        partial_text: str = "",
+        cost_usd: float = 0.0,
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
+        self.phase = phase
+        self.status = status
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.partial_text = partial_text
+        self.cost_usd = cost_usd
+
+
+class AuthenticationError(ProviderError):
+    """The provider refuses the key, or what the key may do."""
+
+
+class QuotaError(ProviderError):
+    """The account's quota or credit is used up; waiting seconds does not help."""
+
+
+class RateLimitError(ProviderError):
+    """The provider takes no more calls just now."""
+
+    retryable = True
+
+
+class OverloadedError(ProviderError):
+    """The provider failed or is overloaded."""
+
+    retryable = True
+
+
+class ProviderTimeoutError(ProviderError):
+    """The provider did not answer, or stopped answering, within the time it has."""
+
+    retryable = True
+
+
+class UnreachableError(ProviderError):
+    """No connection came about: no such host, nobody listening, or no trust in its certificate."""
+
+    retryable = True
+
+
+class CutOffError(ProviderError):
+    """The connection ended in the midst of an answer."""
+
+    retryable = True
+
+
+class MalformedAnswerError(ProviderError):
+    """The answer is not what the interface promises: no JSON, no UTF-8, fields missing."""
+
+    retryable = True
+
+
+class EmptyAnswerError(ProviderError):
+    """The answer holds no text."""
+
+    retryable = True
+
+
+class TruncatedError(ProviderError):
+    """The answer ended at its limit of tokens; what there is of it is in `partial_text`."""
+
+    at_fault = "request"
+
+
+class RefusedError(ProviderError):
+    """The model or a content filter declines to write this; nobody else is asked in its place."""
+
+    at_fault = "request"
+
+
+class ContextLengthError(ProviderError):
+    """The prompt, with the answer it asks for, is longer than the model takes."""
+
+    at_fault = "request"
+
+
+class SchemaViolationError(ProviderError):
+    """The answer breaks the JSON schema that was asked for."""
+
+    retryable = True
+    at_fault = "request"
+
+
+class InvalidRequestError(ProviderError):
+    """The provider does not accept the request: no such model, a parameter out of range."""
+
+    at_fault = "request"
 
 
 class EventBusClosedError(PostoptError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, overload
 
 from postopt.errors import BriefError
+from postopt.trace import Trace
 
 TONES = ("professional", "urgent", "technical", "creative", "friendly", "playful")
 PLATFORMS = ("facebook", "facebook_ad", "instagram", "x", "linkedin")
@@ -172,31 +173,6 @@ class Usage:
     output_tokens: int = 0
     cached_input_tokens: int = 0
     estimated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
-    """Who answered and why.
-
-    Attributes:
-        tier: kind of source: "template", "local", "remote" or "cache".
-        model: name of the model or grammar that answered.
-        attempts: calls made until this answer, this one included.
-        fallbacks: what was tried before and why it did not answer, oldest first.
-        cost_usd: what the answer cost; 0 for a hit or a template.
-        saved_usd: what it would have cost, had it not been there already.
-        seconds: from request to answer by the writer's clock, or None if nobody measured.
-        notes: further decisions worth knowing ("best of 16").
-    """
-
-    tier: str
-    model: str
-    attempts: int = 1
-    fallbacks: tuple[str, ...] = ()
-    cost_usd: float = 0.0
-    saved_usd: float = 0.0
-    seconds: float | None = None
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

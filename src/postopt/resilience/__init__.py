@@ -1,0 +1,1 @@
+"""Keeping calls going while what they call is slow, failing, throttling or lying."""
