@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import redis_server as servers
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure: no test asserts a time, and neither does hypothesis. Nor does it keep its examples in
@@ -38,3 +39,24 @@ def pytest_collection_modifyitems(items):
 def shared_data():
     """The folder of real data; for tests marked `shared_data`."""
     return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def _shared_redis_server():
+    with servers.running() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(_shared_redis_server):
+    """This worker's Redis, empty; it is shared, so it has to go on running."""
+    _shared_redis_server.ask("FLUSHALL")
+    _shared_redis_server.ask("CONFIG", "RESETSTAT")
+    return _shared_redis_server
+
+
+@pytest.fixture
+def own_redis_server():
+    """A Redis for one test, which may do with it what it likes."""
+    with servers.running() as server:
+        yield server

@@ -17,6 +17,7 @@ from postopt.errors import MissingDependencyError
 
 # Import name -> what to install. Libraries that no extra brings are named themselves.
 _INSTALL = {
+    "aiohttp": "postopt[openai]",
     "blake3": "postopt[fast]",
     "lz4": "postopt[fast]",
     "msgspec": "msgspec",
