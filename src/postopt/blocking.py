@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextvars import Context
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
 
@@ -98,13 +99,15 @@ class PostWriter:
         """How many events the sink did not take."""
         return self._writer.failed_events
 
-    def write(self, brief: Brief, n: int = 3) -> Posts:
-        """Write up to `n` posts."""
-        return run(self._writer.write, brief, n)
+    def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
+        """Write up to `n` posts within `deadline` seconds."""
+        return run(partial(self._writer.write, deadline=deadline), brief, n)
 
-    def write_many(self, briefs: Iterable[Brief] | AsyncIterable[Brief], n: int = 1) -> Iterator[Posts]:
+    def write_many(
+        self, briefs: Iterable[Brief] | AsyncIterable[Brief], n: int = 1, *, deadline: float | None = None
+    ) -> Iterator[Posts]:
         """Yield the posts of each brief; `briefs` is read in the shared loop, which waits while it is."""
-        return iterate(self._writer.write_many(briefs, n))
+        return iterate(self._writer.write_many(briefs, n, deadline=deadline))
 
     def close(self) -> None:
         """Close the generator, if it can be closed."""

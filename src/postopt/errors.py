@@ -117,11 +117,13 @@ class GenerationError(PostoptError):
     Attributes:
         at_fault: whose it is. "provider": other calls may fail alike, so breakers and balancers count it; "request":
             another prompt may succeed there; "caller": the call was not made, or not waited for.
-        cost_usd: what was paid nevertheless, for this call and those before it.
+        attempts: how many calls were made until it was given up.
+        cost_usd: what was paid nevertheless, for all of them.
         retry_after: seconds after which it may be worth trying again, or None if nobody said.
     """
 
     at_fault: str = "provider"
+    attempts: int = 1
     cost_usd: float = 0.0
     retry_after: float | None = None
 
@@ -147,6 +149,7 @@ class CallRejectedError(GenerationError):
     """The call was not made: something in front of it said no."""
 
     at_fault = "caller"
+    attempts = 0
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, overload
 
 from postopt.errors import BriefError
-from postopt.trace import Trace as Trace
+from postopt.trace import Trace as Trace  # noqa: PLC0414 - one of the nouns, kept in a file of its own
 
 TONES = ("professional", "urgent", "technical", "creative", "friendly", "playful")
 PLATFORMS = ("facebook", "facebook_ad", "instagram", "x", "linkedin")

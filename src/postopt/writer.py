@@ -10,11 +10,13 @@ from typing import Self
 
 from postopt.clock import Clock
 from postopt.errors import GenerationError, PostRejectedError
+from postopt.generation.asker import Asker
 from postopt.generation.base import Generator
 from postopt.generation.drafts import Drafts
 from postopt.generation.publishing import EventSink, Publisher
+from postopt.resilience.deadline import within
 from postopt.scheduling.ordered import map_ordered
-from postopt.types import Brief, Completion, Posts, Prompt
+from postopt.types import Brief, Posts
 
 ROUNDS = 4
 """How often a generator that repeats itself is asked for another variant; the number is arbitrary."""
@@ -50,41 +52,50 @@ class PostWriter:
         self._publish = Publisher(events, generator.name, wall_clock)
         self._clock = clock
         self._concurrency = concurrency
+        self._ask = Asker(generator, clock)
 
     @property
     def failed_events(self) -> int:
         """How many events the sink did not take."""
         return self._publish.failed
 
-    async def write(self, brief: Brief, n: int = 3) -> Posts:
+    async def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
         """Write up to `n` posts, in the order of their variants.
 
         A variant that the generator refuses or fails to write, that breaks the brief, or that repeats another four
-        times over is a rejection; the others are kept.
+        times over is a rejection; the others are kept. So is one that is not there `deadline` seconds from now; a
+        generator with templates behind it (`Fallback`) has them write it in time.
 
         Raises:
-            GenerationError: nothing was written, and not because of the brief: the generator is out of order.
-            ValueError: `n` is below 1.
+            GenerationError: nothing was written, and not because of the brief: the generator is out of order, or time.
+            ValueError: `n` is below 1, or `deadline` negative or NaN.
         """
-        posts, outage = await self._write(brief, n, self._concurrency)
+        with within(deadline, clock=self._clock):
+            posts, outage = await self._write(brief, n, self._concurrency)
         if outage is not None and not posts:
             raise outage
         return posts
 
     async def write_many(
-        self, briefs: Iterable[Brief] | AsyncIterable[Brief], n: int = 1
+        self, briefs: Iterable[Brief] | AsyncIterable[Brief], n: int = 1, *, deadline: float | None = None
     ) -> AsyncGenerator[Posts, None]:
         """Yield the posts of each brief, in the order of the briefs, which are read only as far as needed.
+
+        Each brief has `deadline` seconds from when its turn comes.
 
         An outage ends as rejections of the briefs it befell; the others go on. Any other error of the generator, or
         of `briefs`, ends the stream after the posts of all briefs before it. Closing the stream early, or cancelling
         it, cancels what is at work and waits for its end.
 
         Raises:
-            ValueError: `n` is below 1.
+            ValueError: `n` is below 1, or `deadline` negative or NaN.
         """
-        # Variants of one brief one after the other: the calls at one time are the briefs at one time.
-        write = partial(self._write, n=n, limit=1)
+
+        async def write(brief: Brief) -> tuple[Posts, GenerationError | None]:
+            with within(deadline, clock=self._clock):
+                # Variants of one brief one after the other: the calls at one time are the briefs at one time.
+                return await self._write(brief, n, limit=1)
+
         async with aclosing(map_ordered(write, briefs, limit=self._concurrency)) as results:
             async for posts, _ in results:
                 yield posts
@@ -138,12 +149,3 @@ class PostWriter:
             else:
                 self._publish(drafts.accept(variant, answer, seconds), "broken")
         return repeated
-
-    async def _ask(self, brief: Brief, variant: int) -> tuple[Completion | GenerationError, float]:
-        started = self._clock()
-        answer: Completion | GenerationError
-        try:
-            answer = await self.generator.generate(Prompt(brief=brief, variant=variant))
-        except GenerationError as error:
-            answer = error
-        return answer, self._clock() - started

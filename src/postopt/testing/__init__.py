@@ -4,6 +4,7 @@ from postopt.testing.clock import ScriptedClock
 from postopt.testing.faults import Fault, FaultPlan
 from postopt.testing.generator import ScriptedGenerator
 from postopt.testing.generator_contract import GeneratorContract
+from postopt.testing.loop import run_scripted
 from postopt.testing.network import no_network
 from postopt.testing.pairs import NearPair, near_pairs
 from postopt.testing.store import FaultyStore, StoreFault
@@ -21,4 +22,5 @@ __all__ = [
     "StoreFault",
     "near_pairs",
     "no_network",
+    "run_scripted",
 ]

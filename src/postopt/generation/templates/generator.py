@@ -46,6 +46,10 @@ class TemplateGenerator:
         self._banks = {(bank.language, bank.tone): bank for bank in banks}
         self._compiled = lru_cache(maxsize=_KEPT)(self._compile)
 
+    def max_cost(self, prompt: Prompt) -> float:  # noqa: ARG002 - the same for all
+        """Return 0: a template costs nothing."""
+        return 0.0
+
     async def generate(self, prompt: Prompt) -> Completion:
         """Write variant `prompt.variant` of the prompt's brief.
 

@@ -1,32 +1,37 @@
-"""What surrounds a generator and is one: a cache, and the sharing of calls that are under way."""
+"""Answers that were given before."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from postopt.caching.base import Key, check_amount, check_tags, check_ttl
-from postopt.caching.coalescing import Coalescer
 from postopt.caching.keys import JSONValue, cache_key
 from postopt.caching.near import NearDuplicates, split_prompt
 from postopt.caching.tiered import TieredCache
+from postopt.clock import Clock
 from postopt.errors import CacheValueError, shown
 from postopt.generation.base import Generator
 from postopt.generation.constraints import violations
-from postopt.types import Completion, Prompt, Trace
+from postopt.generation.wrappers.kept import from_cache, plain
+from postopt.generation.wrappers.order import Wrapper
+from postopt.types import Completion, Prompt
 
 
-class Cached:
+class Cached(Wrapper):
     """Answers from a cache what was asked before.
 
     The variant is part of the key: what is kept of a brief is a pool of up to `pool` answers, each for the variant that
     it was the answer to, and never one as "the" answer. Variants from `pool` on are not kept. Prompts that differ in
     anything else that can change the answer never share one (`cache_key`), nor do tenants.
 
-    Only what keeps the brief is kept (`violations`): what a writer would reject is no use the next time either.
+    Only what keeps the brief is kept (`violations`): what a writer would reject is no use the next time either. Nor is
+    what templates wrote in place of a model that could not (`Fallback`): it is asked again the next time.
 
     A hit says so: its tier is "cache", it used no tokens and cost nothing, and `trace.saved_usd` is what the answer had
-    cost. So does an answer that another caller was waiting for already.
+    cost. So does an answer that another caller was waiting for already. One that is past its `ttl` and served while it
+    is made anew, or because that fails, has the source "stale".
 
     Attributes:
         near_failures: calls of `near` that raised; then it counts as having nothing.
@@ -41,6 +46,7 @@ class Cached:
         usd_per_second: what it is worth not to wait a second, for the cache to weigh answers that cost time against
             those that cost money (0.0001 is arbitrary).
         extra: what can change the answer and is in no prompt, such as a model's revision; part of every key.
+        clock: seconds since the epoch, for telling what is stale.
         near: finds what was asked in other words, as far as its gate lets that pass, and the answer to that is taken
             as long as the cache has it. Off unless given.
 
@@ -60,6 +66,7 @@ class Cached:
         usd_per_second: float = 0.0001,
         extra: Mapping[str, JSONValue] | None = None,
         near: NearDuplicates[Key] | None = None,
+        clock: Clock = time.time,
     ) -> None:
         if not isinstance(cache, TieredCache):
             raise CacheValueError(
@@ -69,9 +76,10 @@ class Cached:
             raise CacheValueError(f"pool is {shown(pool)}; an int, at least 1, is needed")
         check_ttl(ttl)
         check_ttl(stale_ttl, "stale_ttl")
-        self.name = generator.name
+        super().__init__(generator)
         self.near_failures = 0
         self._near = near
+        self._clock = clock
         self._generator = generator
         self._cache = cache
         self._pool = pool
@@ -92,7 +100,7 @@ class Cached:
             if made:
                 return made[0]
             try:
-                return _from_cache(kept)
+                return from_cache(kept, now=self._clock())
             except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's, under our key
                 await self._cache.delete(key)
         return await self._generator.generate(prompt)
@@ -107,7 +115,7 @@ class Cached:
             made.append(completion)
             if self._near is not None and _is_good(completion.text, prompt):
                 self._add_near(self._near, prompt, key)
-            return _plain(completion)
+            return plain(completion, fresh_until=None if self._ttl is None else self._clock() + self._ttl)
 
         return await self._cache.get_or_compute(
             key,
@@ -119,13 +127,8 @@ class Cached:
             tags=self._tags,
             cost_of=lambda kept, seconds: kept["cost_usd"] + seconds * self._usd_per_second if made else 0.0,
             # What was found in other words will be found there again, for as long as it lives there.
-            keep=lambda kept: bool(made) and _is_good(kept["text"], prompt),
+            keep=lambda _: bool(made) and made[0].trace.source != "templates" and _is_good(made[0].text, prompt),
         )
-
-    async def aclose(self) -> None:
-        """Close the generator, if it can be closed."""
-        if aclose := getattr(self._generator, "aclose", None):
-            await aclose()
 
     async def _find_near(self, near: NearDuplicates[Key], prompt: Prompt, key: Key) -> Any:
         """Return what the cache has for the same in other words."""
@@ -148,69 +151,5 @@ class Cached:
             self.near_failures += 1
 
 
-class Coalesced:
-    """Lets calls with equal prompts that are under way at the same time share one (`Coalescer`).
-
-    Nothing is kept. Whoever gets the answer to another one's call sees that it cost nothing.
-
-    Args:
-        generator: who is asked.
-        coalescer: shares with other generators that answer alike; one of its own unless given.
-    """
-
-    def __init__(self, generator: Generator, coalescer: Coalescer | None = None) -> None:
-        self.name = generator.name
-        self._generator = generator
-        self._coalescer = Coalescer() if coalescer is None else coalescer
-
-    async def generate(self, prompt: Prompt) -> Completion:
-        """Answer, or wait for the answer that is on its way; raises what the generator raises."""
-        made: list[Completion] = []
-
-        async def make() -> Completion:
-            completion = await self._generator.generate(prompt)
-            made.append(completion)
-            return completion
-
-        completion = await self._coalescer.run(cache_key(prompt, generator=self.name), make)
-        return completion if made else _from_cache(_plain(completion))
-
-    async def aclose(self) -> None:
-        """Close the generator, if it can be closed."""
-        if aclose := getattr(self._generator, "aclose", None):
-            await aclose()
-
-
 def _is_good(text: str, prompt: Prompt) -> bool:
     return bool(text.strip()) and not violations(text, prompt.brief)
-
-
-def _plain(completion: Completion) -> dict[str, Any]:
-    """Return what is worth keeping of an answer, in JSON's types."""
-    return {
-        "text": completion.text,
-        "generator": completion.generator,
-        "model": completion.trace.model,
-        "tier": completion.trace.tier,
-        "cost_usd": completion.trace.cost_usd + completion.trace.saved_usd,
-        "finish_reason": completion.finish_reason,
-        # As text: they may have more digits than JSON holds.
-        "index": str(completion.index),
-        "seed": None if completion.seed is None else str(completion.seed),
-    }
-
-
-def _from_cache(kept: dict[str, Any]) -> Completion:
-    return Completion(
-        text=kept["text"],
-        generator=kept["generator"],
-        trace=Trace(
-            tier="cache",
-            model=kept["model"],
-            saved_usd=kept["cost_usd"],
-            notes=(f"kept from tier {kept['tier']}",),
-        ),
-        finish_reason=kept["finish_reason"],
-        index=int(kept["index"]),
-        seed=None if kept["seed"] is None else int(kept["seed"]),
-    )

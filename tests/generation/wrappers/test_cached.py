@@ -15,8 +15,8 @@ from postopt.caching.keys import cache_key
 from postopt.caching.memory import MemoryStore
 from postopt.caching.near import NearDuplicates
 from postopt.caching.tiered import TieredCache
-from postopt.errors import CacheValueError, GenerationError, PostRejectedError
-from postopt.generation.wrappers import Cached, Coalesced
+from postopt.errors import CacheValueError, GenerationError, OverloadedError, PostRejectedError
+from postopt.generation.wrappers import Cached, Coalesced, Fallback
 from postopt.testing import FaultyStore, GeneratorContract, ScriptedClock, ScriptedGenerator
 
 BRIEF = Brief(topic="fresh bread")
@@ -377,3 +377,39 @@ class TestWriter:
         assert len(expected) == 5
         for fault in ("error", "raise", "hang", "garbage"):
             assert asyncio.run(use(fault)) == expected
+
+
+class TestStandIns:
+    def test_what_templates_wrote_in_place_of_a_model_is_asked_again(self):
+        async def main():
+            big = ScriptedGenerator([OverloadedError("busy"), "Bread!"], name="big")
+            generator = Cached(Fallback(big, TemplateGenerator()), TieredCache(MemoryStore()))
+            first, second, third = [await generator.generate(prompt()) for _ in range(3)]
+            assert (first.trace.source, second.text, third.text) == ("templates", "Bread!", "Bread!")
+            assert third.trace.tier == "cache"
+
+        asyncio.run(main())
+
+    def test_another_providers_answer_is_kept(self):
+        async def main():
+            big = ScriptedGenerator([OverloadedError("busy")], name="big")
+            generator = Cached(Fallback(big, ScriptedGenerator(["Bread!"])), TieredCache(MemoryStore()))
+            assert [(await generator.generate(prompt())).trace.tier for _ in range(2)] == ["local", "cache"]
+
+        asyncio.run(main())
+
+
+def test_a_stale_answer_says_so():
+    async def main():
+        clock = ScriptedClock(100.0)
+        cache = TieredCache(MemoryStore(clock=clock), clock=clock)
+        scripted = ScriptedGenerator(["Bread!", OverloadedError("busy")])
+        generator = Cached(scripted, cache, ttl=10, stale_ttl=60, clock=clock)
+        await generator.generate(prompt())
+        fresh = await generator.generate(prompt())
+        clock.advance(11)
+        stale = await generator.generate(prompt())
+        await cache.aclose()
+        return fresh.trace.source, stale.trace.source, stale.text
+
+    assert asyncio.run(main()) == ("primary", "stale", "Bread!")

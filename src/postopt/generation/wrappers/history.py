@@ -1,0 +1,60 @@
+"""What happened on the way to an answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from postopt.errors import GenerationError
+from postopt.types import Completion
+
+
+@dataclass(slots=True)
+class History:
+    """The calls of one request that gave no usable answer, to be told by the answer, or the error, that ends it."""
+
+    attempts: int = 0
+    cost_usd: float = 0.0
+    fallbacks: list[str] = field(default_factory=list)
+
+    def add_error(self, name: str, error: Exception) -> None:
+        """Take note that a generator raised; its message may quote a text, so its kind has to do."""
+        self.attempts += getattr(error, "attempts", 1)
+        self.cost_usd += getattr(error, "cost_usd", 0.0)
+        self.fallbacks.append(f"{name}: {_reason(error)}")
+
+    def add_completion(self, name: str, completion: Completion, reason: str) -> None:
+        """Take note that an answer was of no use."""
+        self.attempts += completion.trace.attempts
+        self.cost_usd += completion.trace.cost_usd
+        self.fallbacks += [*completion.trace.fallbacks, f"{name}: {reason}"]
+
+    def tell(self, completion: Completion) -> Completion:
+        """Return the answer with all that came before it in its trace."""
+        trace = completion.trace
+        told = replace(
+            trace,
+            source=_source(trace.tier, trace.source),
+            attempts=trace.attempts + self.attempts,
+            cost_usd=trace.cost_usd + self.cost_usd,
+            fallbacks=(*self.fallbacks, *trace.fallbacks),
+        )
+        return replace(completion, trace=told)
+
+    def tell_error(self, error: GenerationError) -> None:
+        """Let the error that ends the request say what came before it."""
+        error.attempts += self.attempts
+        error.cost_usd += self.cost_usd
+        for fallback in self.fallbacks:
+            error.add_note(f"before that, {fallback}")
+
+
+def _reason(error: Exception) -> str:
+    words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
+    return words.strip().removesuffix(" error") or "error"
+
+
+def _source(tier: str, source: str) -> str:
+    """Return how an answer that is not the first one asked for calls itself."""
+    if source != "primary":
+        return source
+    return "templates" if tier == "template" else "other provider"
