@@ -1,0 +1,1 @@
+"""What a circuit breaker is made of: `postopt.resilience.breaker` is its face."""

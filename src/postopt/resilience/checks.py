@@ -1,0 +1,53 @@
+"""Settings and amounts that no retry, limit, bulkhead or budget takes: refused with ValueError, in the same words."""
+
+from __future__ import annotations
+
+import math
+
+from postopt.errors import shown
+
+
+def check_count(name: str, value: object, *, least: int = 1) -> int:
+    """Return an int of at least `least`."""
+    if type(value) is not int or value < least:
+        raise ValueError(f"{name} is {shown(value)}; an int, {least} or more, is needed")
+    return value
+
+
+def check_amount(name: str, value: object, what: str) -> float:
+    """Return a finite number, zero or more, as a float; `what` says of what, for the message."""
+    number = _as_float(value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} is {shown(value)}; {what}, zero or more, are needed")
+    return number
+
+
+def check_positive(name: str, value: object, what: str) -> float:
+    """Return a finite number, more than zero, as a float; `what` says of what, for the message."""
+    number = _as_float(value)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} is {shown(value)}; {what}, more than zero, are needed")
+    return number
+
+
+def check_name(name: str, value: object) -> str:
+    """Return a text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{name} is {shown(value)}; a name is needed")
+    return value
+
+
+def check_callable(name: str, value: object, what: str) -> None:
+    """Refuse what cannot be called; `what` says what the function does, for the message."""
+    if not callable(value):
+        raise ValueError(f"{name} is {shown(value)}; a function is needed that {what}")  # noqa: TRY004 - as all others
+
+
+def _as_float(value: object) -> float:
+    """Return a number as a float, and what is none, or too large for one, as NaN."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
