@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from math import isnan
 
 from postopt.clock import Clock
 from postopt.errors import DeadlineExceededError, shown
+
+_LONGEST = 1e12
+"""Seconds, 30,000 years: no more than that can be told from an int of any length."""
 
 _current: ContextVar[tuple[float, Clock] | None] = ContextVar("postopt_deadline", default=None)
 
@@ -27,13 +29,12 @@ def within(seconds: float | None, *, clock: Clock = time.monotonic) -> Iterator[
     if seconds is None:
         yield
         return
-    if not isinstance(seconds, int | float) or isnan(seconds) or seconds < 0:
-        raise ValueError(f"seconds is {shown(seconds)}; zero or more seconds, or None, are needed")
+    _check_seconds(seconds)
     left = remaining()
     if left is not None and left <= seconds:
         yield
         return
-    token = _current.set((clock() + seconds, clock))
+    token = _current.set((clock() + min(seconds, _LONGEST), clock))
     try:
         yield
     finally:
@@ -58,3 +59,8 @@ def check(what: str = "the call") -> None:
     left = remaining()
     if left is not None and left <= 0:
         raise DeadlineExceededError(f"no time is left for {what}: the deadline passed {-left:.3f} s ago")
+
+
+def _check_seconds(seconds: object) -> None:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not seconds >= 0:
+        raise ValueError(f"seconds is {shown(seconds)}; zero or more seconds, or None, are needed")
