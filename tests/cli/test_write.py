@@ -2,6 +2,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ class TestTopic:
         asked = []
 
         class Noting(PostWriter):
-            async def write(self, brief, n=3):
+            async def write(self, brief, n=3, *, deadline=None):
                 asked.append((brief, n, self.generator.seed))
                 return Posts(brief, [])
 
@@ -131,7 +132,7 @@ class TestTopic:
         assert "Traceback" not in said
 
     def test_an_interrupt_ends_quietly(self, run, monkeypatch):
-        async def interrupted(self, brief, n=3):
+        async def interrupted(self, brief, n=3, *, deadline=None):
             raise KeyboardInterrupt
 
         monkeypatch.setattr(PostWriter, "write", interrupted)
@@ -256,9 +257,11 @@ class Bakery:
         return Completion(text="Bread", generator=self.name, trace=Trace(tier="local", model="m"))
 
 
-def write_lines(lines, out, rejects=None):
+def write_lines(lines, out, rejects=None, limit=1):
     summary = Summary()
-    status = asyncio.run(bulk._write_lines(lines, PostWriter(Bakery()), 1, out, rejects, summary))
+    writer = PostWriter(Bakery())
+    write = partial(bulk._write_line, writer=writer, n=1, deadline=None)
+    status = asyncio.run(bulk._write_lines(bulk._written(write, lines, limit), writer, out, rejects, summary))
     return status, summary
 
 

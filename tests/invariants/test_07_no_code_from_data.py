@@ -15,7 +15,7 @@ MODULES = {"pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "job
 CALLS = {"eval", "exec", "compile", "__import__", "builtins.eval", "builtins.exec", "builtins.compile"}
 # A name becomes code only here: a name of the face, a target of our own table of backends, or one of an entry point
 # that somebody installed.
-IMPORT_BY_NAME = {"__init__.py", "engine/catalog.py"}
+IMPORT_BY_NAME = {"__init__.py", "_lazy.py", "engine/catalog.py"}
 # Functions that write a file: `write_whole` goes through a temporary one, the worker's is a pipe.
 WRITERS = {"_files.py:write_whole", "engine/worker.py:main"}
 

@@ -28,7 +28,14 @@ BOUNDED_ELSEWHERE = {
     "caching/remote/wire.py:sent": "the calls that wait, each until its deadline",
     "engine/process.py:_lines": "the lines that one worker writes until it is ended",
     "events/inbox.py:queue": "the limit of the inbox",
+    "resilience/bulkhead.py:_waiting": "its max_waiting",
+    "resilience/limiter.py:_waiting": "the rate times the longest wait",
+    "scheduling/batching.py:_lanes": "its max_waiting",
     "scheduling/ordered.py:started": "the number of tasks that may run",
+    "scheduling/priority.py:_awake": "the calls that wait, each until it is woken",
+    "scheduling/priority.py:_gone": "the calls that wait, each until it is cancelled",
+    "scheduling/priority.py:_late": "the calls that wait, each until its deadline",
+    "scheduling/slots.py:free": "the number of slots",
 }
 QUEUES = {"collections.deque": "maxlen", "asyncio.Queue": "maxsize", "queue.Queue": "maxsize", "queue.SimpleQueue": ""}
 

@@ -5,8 +5,17 @@ from contextlib import suppress
 
 import pytest
 
-from postopt.errors import GenerationError
+from postopt.errors import (
+    CutOffError,
+    GenerationError,
+    ProviderTimeoutError,
+    RateLimitError,
+    RefusedError,
+    TruncatedError,
+    UnreachableError,
+)
 from postopt.testing import FaultPlan, GeneratorContract, ScriptedGenerator
+from postopt.types import Completion, Trace
 
 pytestmark = pytest.mark.anyio
 TEXT = "Bread by Nuria for $3.50"
@@ -82,6 +91,46 @@ async def test_a_hanging_call_can_be_cancelled(prompt):
     with pytest.raises(asyncio.CancelledError):
         await call
     assert source.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "phase"),
+    [
+        ("timeout", ProviderTimeoutError, "first_token"),
+        ("unreachable", UnreachableError, "send"),
+        ("rate_limit", RateLimitError, ""),
+        ("refused", RefusedError, ""),
+    ],
+)
+async def test_an_error_of_a_provider_s_is_raised_without_a_call(prompt, fault, kind, phase):
+    source = inner()
+    with pytest.raises(kind, match="planned fault in call 0") as caught:
+        await FaultPlan(source, [fault], retry_after=2.5).generate(prompt())
+    assert (caught.value.provider, caught.value.phase) == ("inner", phase)
+    assert caught.value.retry_after == (2.5 if fault == "rate_limit" else None)
+    assert source.prompts == []
+
+
+@pytest.mark.parametrize(("fault", "kind"), [("truncated", TruncatedError), ("cut", CutOffError)])
+async def test_an_answer_that_breaks_off_keeps_what_had_come_and_what_it_cost(prompt, fault, kind):
+    completion = Completion(text=TEXT, generator="inner", trace=Trace(tier="remote", model="m", cost_usd=0.25))
+    with pytest.raises(kind) as caught:
+        await FaultPlan(ScriptedGenerator([completion]), [fault]).generate(prompt())
+    assert (caught.value.partial_text, caught.value.cost_usd) == (TEXT[:12], 0.25)
+
+
+async def test_a_slow_call_waits_as_the_test_says(prompt):
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    plan = FaultPlan(inner(), ["ok", "latency"], latency=7.0, sleep=sleep)
+    assert [(await plan.generate(prompt())).text for _ in range(3)] == [TEXT] * 3
+    assert waited == [7.0]
+    drawn = FaultPlan.drawn(inner(), seed=0, calls=1, sleep=sleep, latency=1.0)
+    await drawn.generate(prompt())
+    assert waited == [7.0, 1.0]
 
 
 async def test_garbage_is_text_and_the_same_for_the_same_seed(prompt):

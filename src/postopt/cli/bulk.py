@@ -11,21 +11,27 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 from tqdm import tqdm
 
 from postopt.cli.briefs import BadLine, BriefLine, read_briefs
 from postopt.cli.lines import bad_line, post_line, rejection_line
 from postopt.cli.outfile import LineFile, remaining
+from postopt.cli.remote import Answered, deadline_of, make_generator
 from postopt.cli.usage import UsageError
 from postopt.clock import Clock
 from postopt.errors import GenerationError
-from postopt.generation.templates import TemplateGenerator
-from postopt.types import Posts, Rejection
+from postopt.scheduling.ordered import map_ordered
+from postopt.types import Post, Posts, Rejection
 from postopt.writer import PostWriter
+
+AT_ONCE = 16
+"""Briefs at work at a time where a model is asked; arbitrary."""
 
 MAX_KINDS = 1_000
 """Kinds of reasons counted apart; a run with more is told about the others together."""
@@ -38,6 +44,7 @@ class Summary:
         self.read = 0
         self.written = 0
         self.rejected = 0
+        self.answered = Answered()
         self._kinds: Counter[str] = Counter()
 
     def reject(self, reason: str) -> None:
@@ -77,10 +84,13 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
         out, rejects = files[0], files[1] if len(files) > 1 else None
         if resume:
             lines = remaining(lines, out, rejects, args.seed, args.n)
-        writer = PostWriter(TemplateGenerator(seed=args.seed))
-        stack.callback(lambda: print(summary.text(clock() - started), file=sys.stderr))
+        writer = PostWriter(make_generator(args))
+        stack.callback(_say_how_it_went, summary, args, lambda: clock() - started)
         bar = stack.enter_context(_bar(file))
-        work = _write_lines(_followed(lines, file, bar, summary), writer, args.n, out, rejects, summary)
+        lines = _followed(lines, file, bar, summary)
+        write = partial(_write_line, writer=writer, n=args.n, deadline=deadline_of(args))
+        limit = AT_ONCE if "base_url" in args else 1
+        work = _write_lines(_written(write, lines, limit), writer, out, rejects, summary)
         try:
             return asyncio.run(_until_terminated(work))
         except KeyboardInterrupt:
@@ -91,38 +101,64 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
     return status
 
 
+class _Written(NamedTuple):
+    """What a line of the input adds to the posts, and to the rejects with the reason of each."""
+
+    posts: Sequence[Post]
+    lines: list[bytes]
+    rejections: list[tuple[str, bytes]]
+
+
 async def _write_lines(
-    lines: Iterator[BriefLine | BadLine],
+    written: AsyncGenerator[_Written, None],
     writer: PostWriter,
-    n: int,
     out: LineFile,
     rejects: LineFile | None,
     summary: Summary,
 ) -> int:
-    for line in lines:
-        posts, rejections = await _write_line(line, writer, n)
-        out.write(posts)
-        if rejects:
-            rejects.write([data for _, data in rejections])
-        summary.written += len(posts)
-        for reason, _ in rejections:
-            summary.reject(reason)
-        await asyncio.sleep(0)  # templates never wait, and signals are seen only where something does
+    async with writer, aclosing(written):
+        async for posts, lines, rejections in written:
+            out.write(lines)
+            if rejects:
+                rejects.write([data for _, data in rejections])
+            summary.written += len(lines)
+            summary.answered.add(posts)
+            for reason, _ in rejections:
+                summary.reject(reason)
     return 1 if summary.rejected else 0
 
 
-async def _write_line(
-    line: BriefLine | BadLine, writer: PostWriter, n: int
-) -> tuple[list[bytes], list[tuple[str, bytes]]]:
-    """Return what a line of the input adds to the posts, and to the rejects with the reason of each."""
+async def _written(
+    write: Callable[[BriefLine | BadLine], Coroutine[Any, Any, _Written]],
+    lines: Iterator[BriefLine | BadLine],
+    limit: int,
+) -> AsyncGenerator[_Written, None]:
+    """Yield what becomes of each line, in their order, with so many at work at a time."""
+    if limit > 1:
+        async with aclosing(map_ordered(write, lines, limit=limit)) as results:
+            async for result in results:
+                yield result
+        return
+    for line in lines:
+        yield await write(line)
+        await asyncio.sleep(0)  # templates never wait, and signals are seen only where something does
+
+
+async def _write_line(line: BriefLine | BadLine, *, writer: PostWriter, n: int, deadline: float | None) -> _Written:
     if isinstance(line, BadLine):
-        return [], [(line.reason, bad_line(line))]
+        return _Written((), [], [(line.reason, bad_line(line))])
     try:
-        posts = await writer.write(line.brief, n)
+        posts = await writer.write(line.brief, n, deadline=deadline)
     except GenerationError as error:
         posts = Posts(line.brief, (), [Rejection(variant=variant, reasons=(str(error),)) for variant in range(n)])
     rejections = [(" ".join(rejection.reasons), rejection_line(line, rejection)) for rejection in posts.rejections]
-    return [post_line(line.id, post) for post in posts], rejections
+    return _Written(posts, [post_line(line.id, post) for post in posts], rejections)
+
+
+def _say_how_it_went(summary: Summary, args: argparse.Namespace, seconds: Callable[[], float]) -> None:
+    print(summary.text(seconds()), file=sys.stderr)
+    if "base_url" in args and summary.written:
+        print(f"answered: {summary.answered.text()}", file=sys.stderr)
 
 
 async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:

@@ -13,10 +13,10 @@ from postopt.cli.bulk import write_file
 from postopt.cli.layout import layout
 from postopt.cli.lines import post_line
 from postopt.cli.outfile import LineFile
+from postopt.cli.remote import add_model_options, check_model_options, deadline_of, make_generator
 from postopt.cli.usage import UsageError
-from postopt.errors import BriefError
-from postopt.generation.templates import TemplateGenerator
-from postopt.types import PLATFORMS, TONES, Brief
+from postopt.errors import BriefError, GenerationError
+from postopt.types import PLATFORMS, TONES, Brief, Posts
 from postopt.writer import PostWriter
 
 _BRIEF_OPTIONS = {
@@ -45,6 +45,7 @@ _EPILOG = """\
 examples:
   postopt write --topic "Sourdough weekend" --tone friendly --fact price=€5
   postopt write --briefs briefs.jsonl --out posts.jsonl --rejects rejects.jsonl
+  postopt write --topic "Sourdough weekend" --base-url http://127.0.0.1:8000/v1 --model small
 
 A line of briefs.jsonl is an object with the fields of a brief: topic (the only
 one needed), audience, tone, language, platform, call_to_action, keywords,
@@ -54,7 +55,7 @@ A CSV file names the same fields in its first line; a fact is a column
 Each post is an object on a line of its own, with brief_id, index, text, tone,
 language, generator, seed and trace.
 
-exit status: 0 all posts were written; 1 some were rejected; 2 the arguments or
+exit status: 0 all posts were written; 1 some were not; 2 the arguments or
 files cannot be used."""
 
 
@@ -79,6 +80,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     _add_brief_options(parser.add_argument_group("the brief, with --topic"))
     _add_file_options(parser.add_argument_group("files, with --briefs"))
+    add_model_options(parser.add_argument_group("a model, with templates behind it"))
     parser.add_argument("-n", type=_count, default=3, metavar="N", help="posts a brief (default: 3)")
     parser.add_argument("--seed", type=_seed, default=0, help="the same seed writes the same posts (default: 0)")
     parser.add_argument("--json", action="store_true", default=False, help="print one JSON object a post")
@@ -128,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
         args.error(f"{stray[0]} goes with --topic; with --briefs, each line of the file says it")
     if "briefs" in args and "out" not in args:
         args.error("--briefs needs --out FILE")
+    check_model_options(args)
     try:
         return _write_one(args) if "topic" in args else write_file(args)
     except UsageError as error:
@@ -145,7 +148,14 @@ def _write_one(args: argparse.Namespace) -> int:
     except BriefError as error:
         option = "--topic" if error.field == "topic" else _BRIEF_OPTIONS.get(error.field.partition("[")[0], error.field)
         raise UsageError(f"{option}: {error}") from error
-    posts = asyncio.run(PostWriter(TemplateGenerator(seed=args.seed)).write(brief, args.n))
+    try:
+        posts = asyncio.run(_write(args, brief))
+    except GenerationError as error:
+        print(f"not written: {error}", file=sys.stderr)
+        return 1
+    if "base_url" in args:
+        for number, post in enumerate(posts, 1):
+            print(f"{number} of {len(posts)}: {post.trace.summary()}", file=sys.stderr)
     if args.json:
         with LineFile.open(Path("-")) as out:
             out.write([post_line("command-line", post) for post in posts])
@@ -155,6 +165,11 @@ def _write_one(args: argparse.Namespace) -> int:
     for rejection in posts.rejections:
         print(f"not written: {' '.join(rejection.reasons)}", file=sys.stderr)
     return 1 if posts.rejections else 0
+
+
+async def _write(args: argparse.Namespace, brief: Brief) -> Posts:
+    async with PostWriter(make_generator(args)) as writer:
+        return await writer.write(brief, args.n, deadline=deadline_of(args))
 
 
 def _print(text: str) -> None:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import replace
 from random import Random
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
-from postopt.errors import GenerationError
+from postopt.errors import (
+    CutOffError,
+    GenerationError,
+    ProviderError,
+    ProviderTimeoutError,
+    RateLimitError,
+    RefusedError,
+    TruncatedError,
+    UnreachableError,
+)
 from postopt.generation.base import Generator
 from postopt.types import Completion, Prompt
 
-Fault: TypeAlias = Literal["ok", "error", "hang", "empty", "garbage", "wrong_facts"]
+Fault: TypeAlias = Literal[
+    "ok", "error", "hang", "empty", "garbage", "wrong_facts", "latency", "timeout", "unreachable", "rate_limit",
+    "refused", "truncated", "cut",
+]  # fmt: skip
 
 
 class FaultPlan:
@@ -26,6 +38,10 @@ class FaultPlan:
         - "empty": a completion with the text "", against the law.
         - "garbage": a completion of random characters.
         - "wrong_facts": the true completion, with each fact's value altered wherever it appears.
+        - "latency": the true completion, after `latency` seconds.
+        - "timeout", "unreachable", "rate_limit" (with `retry_after`), "refused": that error of a provider's, without a
+          call of the other generator.
+        - "truncated", "cut": that error, with the first half of the true text in `partial_text` and its cost.
 
     Attributes:
         name: the wrapped generator's.
@@ -35,14 +51,29 @@ class FaultPlan:
         generator: who answers when nothing is planned.
         schedule: the faults of the first calls, in order; later calls pass through.
         seed: decides what the garbage looks like.
+        latency: seconds that a call with that fault waits (1 is arbitrary).
+        retry_after: seconds that "rate_limit" asks for, or None.
+        sleep: waits so many seconds.
     """
 
-    def __init__(self, generator: Generator, schedule: Iterable[Fault], *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        schedule: Iterable[Fault],
+        *,
+        seed: int = 0,
+        latency: float = 1.0,
+        retry_after: float | None = None,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self.name = generator.name
         self.played: list[Fault] = []
         self._generator = generator
         self._schedule = tuple(schedule)
         self._seed = seed
+        self._latency = latency
+        self._retry_after = retry_after
+        self._sleep = sleep
         self._hanging: list[Future[None]] = []
         self._released = False
         for fault in self._schedule:
@@ -50,7 +81,15 @@ class FaultPlan:
                 raise ValueError(f"fault is {fault!r}; allowed: {', '.join(get_args(Fault))}")
 
     @classmethod
-    def drawn(cls, generator: Generator, *, seed: int, calls: int, **shares: float) -> Self:
+    def drawn(
+        cls,
+        generator: Generator,
+        *,
+        seed: int,
+        calls: int,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        **shares: float,
+    ) -> Self:
         """Plan `calls` calls at random: a fault named in `shares` hits each with that probability.
 
         The same seed and shares give the same schedule.
@@ -60,7 +99,7 @@ class FaultPlan:
         faults = [*shares, "ok"]
         weights = [*shares.values(), 1 - sum(shares.values())]
         schedule = Random(seed).choices(faults, weights, k=calls)  # noqa: S311 - a schedule, not a secret
-        return cls(generator, schedule, seed=seed)  # type: ignore[arg-type]  # checked by the constructor
+        return cls(generator, schedule, seed=seed, sleep=sleep)  # type: ignore[arg-type]  # checked by the constructor
 
     def release(self) -> None:
         """Let the calls that hang go on, and later ones not hang at all; any thread may call this."""
@@ -74,12 +113,12 @@ class FaultPlan:
         call = len(self.played)
         fault: Fault = self._schedule[call] if call < len(self._schedule) else "ok"
         self.played.append(fault)
-        if fault == "error":
-            error = GenerationError(f"planned fault in call {call}")
-            error.retryable = True
+        if error := self._refusal(fault, call):
             raise error
         if fault == "hang":
             await self._hang()
+        if fault == "latency":
+            await self._sleep(self._latency)
         completion = await self._generator.generate(prompt)
         if fault == "empty":
             return replace(completion, text="")
@@ -87,7 +126,28 @@ class FaultPlan:
             return replace(completion, text=self._garbage(call))
         if fault == "wrong_facts":
             return replace(completion, text=_with_wrong_facts(completion.text, prompt))
+        if fault in ("truncated", "cut"):
+            half = completion.text[: len(completion.text) // 2]
+            kind = TruncatedError if fault == "truncated" else CutOffError
+            raise self._error(kind, call, phase="stream", partial_text=half, cost_usd=completion.trace.cost_usd)
         return completion
+
+    def _refusal(self, fault: Fault, call: int) -> GenerationError | None:
+        """Return the error of a call that the other generator never hears of."""
+        if fault == "error":
+            error = GenerationError(f"planned fault in call {call}")
+            error.retryable = True
+            return error
+        if fault == "timeout":
+            return self._error(ProviderTimeoutError, call, phase="first_token")
+        if fault == "unreachable":
+            return self._error(UnreachableError, call, phase="send")
+        if fault == "rate_limit":
+            return self._error(RateLimitError, call, status=429, retry_after=self._retry_after)
+        return self._error(RefusedError, call) if fault == "refused" else None
+
+    def _error(self, kind: type[ProviderError], call: int, **more: Any) -> ProviderError:
+        return kind(f"planned fault in call {call}", provider=self.name, **more)
 
     async def _hang(self) -> None:
         released: Future[None] = Future()

@@ -15,7 +15,7 @@ from postopt.errors import (
 )
 from postopt.generation.templates import TemplateGenerator
 from postopt.generation.wrappers import Fallback, Timed
-from postopt.generation.wrappers.order import max_cost
+from postopt.generation.wrappers.order import bound_of
 from postopt.resilience.deadline import within
 from postopt.testing import FaultPlan, GeneratorContract, ScriptedGenerator, run_scripted
 from postopt.types import Brief, Completion, Prompt, Trace
@@ -208,7 +208,7 @@ class TestCosts:
         assert Fallback(Priced(0.5), scripted()).max_cost(PROMPT) is None
 
     def test_templates_are_free(self):
-        assert max_cost(TemplateGenerator(), PROMPT) == 0.0
+        assert bound_of(TemplateGenerator())(PROMPT) == 0.0
 
 
 def test_one_generator_is_no_fallback():

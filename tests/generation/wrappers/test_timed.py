@@ -78,7 +78,7 @@ def test_errors_are_passed_on():
 
 @pytest.mark.parametrize("seconds", [0, -1, nan, True, "30", None])
 def test_what_is_no_time_is_refused(seconds):
-    with pytest.raises(ValueError, match=r"seconds is .*; more than 0 seconds are needed"):
+    with pytest.raises(ValueError, match=r"seconds is .*; seconds, more than zero, are needed"):
         Timed(ScriptedGenerator([]), seconds)
     with pytest.raises(ValueError, match="telling_seconds is"):
         Timed(ScriptedGenerator([]), telling_seconds=seconds)

@@ -77,6 +77,7 @@ class Cached(Wrapper):
         check_ttl(ttl)
         check_ttl(stale_ttl, "stale_ttl")
         super().__init__(generator)
+        self.keeps_deadline = False  # it may wait for somebody else's call, who has more time
         self.near_failures = 0
         self._near = near
         self._clock = clock

@@ -22,6 +22,7 @@ class Coalesced(Wrapper):
 
     def __init__(self, generator: Generator, coalescer: Coalescer | None = None) -> None:
         super().__init__(generator)
+        self.keeps_deadline = False  # it may wait for somebody else's call, who has more time
         self._generator = generator
         self._coalescer = Coalescer() if coalescer is None else coalescer
 

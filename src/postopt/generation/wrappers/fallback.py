@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from postopt.errors import DeadlineExceededError, GenerationError, RefusedError
 from postopt.generation.base import Generator
-from postopt.generation.constraints import violations
+from postopt.generation.constraints import Constraints
 from postopt.generation.wrappers.history import History
-from postopt.generation.wrappers.order import ORDER, Wrapper, max_cost, sum_of_costs
+from postopt.generation.wrappers.order import ORDER, Wrapper, bound_of, sum_of_costs
 from postopt.resilience.deadline import remaining, within
 from postopt.resilience.timeout import Timeout
-from postopt.types import Completion, Prompt
+from postopt.types import Brief, Completion, Prompt
 
 RESERVE_SECONDS = 0.05
 """How long before the deadline the last generator is asked at the latest; arbitrary: templates take 10 us."""
@@ -40,7 +40,10 @@ class Fallback(Wrapper):
             raise ValueError(f"a fallback needs two or more generators, not {len(generators)}")
         self._keep_brief = keep_brief
         self._timeout = Timeout()
+        # The variants of a brief come one after the other: what is prepared for one serves the next.
+        self._latest: tuple[Brief | None, Constraints] = None, Constraints(Brief(topic="-"))
         super().__init__(*generators)
+        self._bounds = [bound_of(generator) for generator in generators]
 
     @property
     def place(self) -> int:
@@ -51,7 +54,7 @@ class Fallback(Wrapper):
 
     def max_cost(self, prompt: Prompt) -> float | None:
         """Return what all of them can cost together: each may have to be paid for nothing."""
-        return sum_of_costs([max_cost(generator, prompt) for generator in self._inner])
+        return sum_of_costs([bound(prompt) for bound in self._bounds])
 
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer with what the first generator gives that has an answer.
@@ -94,16 +97,18 @@ class Fallback(Wrapper):
             return await generator.generate(prompt)
         seconds = (left - min(RESERVE_SECONDS, left / 4)) / share
         if seconds <= 0:
-            late = DeadlineExceededError("no time is left")
-            late.attempts = 0
-            raise late
+            early = DeadlineExceededError("no time is left")
+            early.attempts = 0
+            raise early
         try:
             with within(seconds):
                 if getattr(generator, "keeps_deadline", False):
                     return await generator.generate(prompt)
                 return await self._timeout.acall(seconds, generator.generate, prompt)
         except TimeoutError as error:
-            raise DeadlineExceededError(f"no answer in the {seconds:.3g} s it had") from error
+            late = DeadlineExceededError(f"no answer in the {seconds:.3g} s it had")
+            late.unsettled_usd = bound_of(generator)(prompt) or 0.0
+            raise late from error
 
     def _fault(self, completion: Completion, prompt: Prompt) -> str:
         """Return what is wrong with an answer, without quoting it, or ""."""
@@ -111,5 +116,9 @@ class Fallback(Wrapper):
             return ""
         if not completion.text.strip():
             return "empty answer"
-        broken = len(violations(completion.text, prompt.brief))
+        brief, constraints = self._latest
+        if brief is not prompt.brief:
+            constraints = Constraints(prompt.brief)
+            self._latest = prompt.brief, constraints
+        broken = len(constraints.violations(completion.text))
         return f"its text broke the brief in {broken} way{'s' * (broken > 1)}" if broken else ""

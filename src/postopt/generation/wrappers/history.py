@@ -14,18 +14,21 @@ class History:
 
     attempts: int = 0
     cost_usd: float = 0.0
+    unsettled_usd: float = 0.0
     fallbacks: list[str] = field(default_factory=list)
 
     def add_error(self, name: str, error: Exception) -> None:
         """Take note that a generator raised; its message may quote a text, so its kind has to do."""
         self.attempts += getattr(error, "attempts", 1)
         self.cost_usd += getattr(error, "cost_usd", 0.0)
-        self.fallbacks.append(f"{name}: {_reason(error)}")
+        self.unsettled_usd += getattr(error, "unsettled_usd", 0.0)
+        self.fallbacks.append(f"{name}: {reason_of(error)}")
 
     def add_completion(self, name: str, completion: Completion, reason: str) -> None:
         """Take note that an answer was of no use."""
         self.attempts += completion.trace.attempts
         self.cost_usd += completion.trace.cost_usd
+        self.unsettled_usd += completion.trace.unsettled_usd
         self.fallbacks += [*completion.trace.fallbacks, f"{name}: {reason}"]
 
     def tell(self, completion: Completion) -> Completion:
@@ -36,6 +39,7 @@ class History:
             source=_source(trace.tier, trace.source),
             attempts=trace.attempts + self.attempts,
             cost_usd=trace.cost_usd + self.cost_usd,
+            unsettled_usd=trace.unsettled_usd + self.unsettled_usd,
             fallbacks=(*self.fallbacks, *trace.fallbacks),
         )
         return replace(completion, trace=told)
@@ -44,11 +48,13 @@ class History:
         """Let the error that ends the request say what came before it."""
         error.attempts += self.attempts
         error.cost_usd += self.cost_usd
+        error.unsettled_usd += self.unsettled_usd
         for fallback in self.fallbacks:
             error.add_note(f"before that, {fallback}")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: BaseException) -> str:
+    """Return what kind of error it was, in words, without its message, which may quote a text."""
     words = "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in type(error).__name__)
     return words.strip().removesuffix(" error") or "error"
 

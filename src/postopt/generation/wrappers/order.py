@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 from postopt.generation.base import Generator
 from postopt.types import Prompt
@@ -26,7 +27,8 @@ goes to another replica if there is one; each replica has a breaker of its own, 
 takes too long is cut off where it is known who is to blame.
 """
 
-_OUTERMOST = -1
+Bound: TypeAlias = Callable[[Prompt], float | None]
+"""Says the most US dollars that a call can cost, or None if nobody knows."""
 
 
 class Wrapper:
@@ -34,6 +36,7 @@ class Wrapper:
 
     Attributes:
         name: as in `Generator`.
+        model: of the first generator inside, or "".
         keeps_deadline: whether a call ends with `deadline.remaining()`, because all inside see to it.
 
     Raises:
@@ -44,8 +47,10 @@ class Wrapper:
 
     def __init__(self, *inner: Generator, name: str = "") -> None:
         self.name = name or inner[0].name
+        self.model: str = getattr(inner[0], "model", "") if inner else ""
         self.keeps_deadline = all(getattr(generator, "keeps_deadline", False) for generator in inner)
         self._inner = inner
+        self._bound = bound_of(inner[0]) if inner else _unknown
         self._check_order()
 
     @property
@@ -55,19 +60,11 @@ class Wrapper:
 
     def max_cost(self, prompt: Prompt) -> float | None:
         """Return the most US dollars that a call can cost, or None if nobody knows."""
-        return max_cost(self._inner[0], prompt)
+        return self._bound(prompt)
 
     async def aclose(self) -> None:
-        """Close the generators inside that can be closed, all of them, whatever happens to one."""
-        errors = []
-        for generator in self._inner:
-            if aclose := getattr(generator, "aclose", None):
-                try:
-                    await aclose()
-                except Exception as error:  # noqa: BLE001 - raised below
-                    errors.append(error)
-        if errors:
-            raise errors[0]
+        """Close the generators inside that can be closed."""
+        await close_all(self._inner)
 
     def _check_order(self) -> None:
         for generator in self._inner:
@@ -78,13 +75,29 @@ class Wrapper:
         return f"{type(self).__name__}({', '.join(map(_shown, self._inner))})"
 
 
-def max_cost(generator: Generator, prompt: Prompt) -> float | None:
-    """Return the most US dollars that a call of `generator` can cost, or None if it does not say."""
-    bound = getattr(generator, "max_cost", None)
-    if bound is None:
-        return None
-    cost: float | None = bound(prompt)
-    return cost
+async def close_all(generators: Iterable[Generator]) -> None:
+    """Close those that can be closed, all of them, whatever happens to one; then raise the first error."""
+    errors = []
+    for generator in generators:
+        if aclose := getattr(generator, "aclose", None):
+            try:
+                await aclose()
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def bound_of(generator: Generator) -> Bound:
+    """Return the function that says what a call of `generator` can cost; past wrappers that only pass it on."""
+    if isinstance(generator, Wrapper) and type(generator).max_cost is Wrapper.max_cost:
+        return generator._bound  # noqa: SLF001 - one of us
+    bound: Bound = getattr(generator, "max_cost", _unknown)
+    return bound
+
+
+def _unknown(_: Prompt) -> None:
+    """Say that nobody knows."""
 
 
 def sum_of_costs(costs: list[float | None]) -> float | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from postopt.errors import DeadlineExceededError, ProviderTimeoutError, shown
+from postopt.errors import DeadlineExceededError, GenerationError, ProviderTimeoutError
 from postopt.generation.base import Generator
 from postopt.generation.wrappers.order import Wrapper
+from postopt.resilience.checks import check_positive
 from postopt.resilience.deadline import remaining
 from postopt.resilience.timeout import Timeout
 from postopt.types import Completion, Prompt
@@ -20,17 +21,14 @@ class Timed(Wrapper):
             least so long; else the caller was in a hurry (1 is arbitrary).
 
     Raises:
-        ValueError: `seconds` or `telling_seconds` is NaN, or no positive number.
+        ValueError: `seconds` or `telling_seconds` is no finite number above 0.
     """
 
     def __init__(self, generator: Generator, seconds: float = 30.0, *, telling_seconds: float = 1.0) -> None:
-        for name, value in (("seconds", seconds), ("telling_seconds", telling_seconds)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise ValueError(f"{name} is {shown(value)}; more than 0 seconds are needed")
         super().__init__(generator)
         self.keeps_deadline = True
-        self._seconds = seconds
-        self._telling_seconds = telling_seconds
+        self._seconds = check_positive("seconds", seconds, "seconds")
+        self._telling_seconds = check_positive("telling_seconds", telling_seconds, "seconds")
         self._generate = generator.generate
         self._timeout = Timeout()
 
@@ -47,6 +45,13 @@ class Timed(Wrapper):
         try:
             return await self._timeout.acall(limit, self._generate, prompt)
         except TimeoutError as error:
+            late: GenerationError
             if limit < self._seconds and limit < self._telling_seconds:
-                raise DeadlineExceededError(f"{self.name}: the deadline left {max(limit, 0.0):.3g} s") from error
-            raise ProviderTimeoutError(f"no answer within {limit:.3g} s", provider=self.name) from error
+                late = DeadlineExceededError(f"{self.name}: the deadline left {max(limit, 0.0):.3g} s")
+            else:
+                late = ProviderTimeoutError(f"no answer within {limit:.3g} s", provider=self.name)
+            if limit > 0:
+                late.unsettled_usd = self.max_cost(prompt) or 0.0
+            else:
+                late.attempts = 0
+            raise late from error

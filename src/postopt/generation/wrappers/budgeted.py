@@ -1,0 +1,78 @@
+"""A bill that cannot pass its budget."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from postopt.errors import GenerationError
+from postopt.generation.base import Generator
+from postopt.generation.wrappers.order import Wrapper
+from postopt.resilience.budget import Budget, charged
+from postopt.types import Brief, Completion, Prompt
+
+_BRIEFS = 1024
+"""Briefs with a budget of their own whose spending is remembered; arbitrary."""
+
+
+class Budgeted(Wrapper):
+    """Sets aside what a call can cost at most, and settles it at what it did cost.
+
+    What nobody knows counts as spent: a call that was cancelled or cut off may be charged for. A brief that has a
+    `budget` of its own gets no more than that, all its variants and all that equal it together.
+
+    Args:
+        generator: who is asked; it says by `max_cost` what a call can cost.
+        budget: what may be spent, perhaps by other generators too.
+    """
+
+    def __init__(self, generator: Generator, budget: Budget) -> None:
+        super().__init__(generator)
+        self._generate = generator.generate
+        self._budget = budget
+        self._of_briefs: OrderedDict[tuple[str, Brief], Budget] = OrderedDict()
+
+    async def generate(self, prompt: Prompt) -> Completion:
+        """Answer for what is left.
+
+        Raises:
+            BudgetExceededError: the call could cost more than is left, in all or for this brief.
+            UnknownPriceError: nobody knows what the call can cost, and the budget does not allow that.
+            GenerationError: as the generator.
+        """
+        if prompt.brief.budget is None:
+            return await self._pay(self._budget, prompt, self._generate)
+        return await self._pay(self._budget, prompt, partial(self._pay, self._of(prompt), then=self._generate))
+
+    async def _pay(self, budget: Budget, prompt: Prompt, then: Callable[[Prompt], Awaitable[Completion]]) -> Completion:
+        bound = self._bound(prompt)
+        now = budget.in_memory  # then nothing needs to be awaited
+        reservation = budget.reserve_nowait(bound) if now else await budget.reserve(bound)
+        try:
+            completion = await then(prompt)
+        except GenerationError as error:
+            await reservation.settle(charged(error))
+            raise
+        except BaseException:
+            await reservation.settle(None)
+            raise
+        spent = completion.trace.cost_usd + completion.trace.unsettled_usd
+        if now:
+            reservation.settle_nowait(spent)
+        else:
+            await reservation.settle(spent)
+        return completion
+
+    def _of(self, prompt: Prompt) -> Budget:
+        """Return the budget of the prompt's brief itself."""
+        key = prompt.tenant, prompt.brief
+        budget = self._of_briefs.get(key)
+        if budget is None:
+            budget = self._of_briefs[key] = Budget(
+                usd_total=prompt.brief.budget, on_unknown_price=self._budget.on_unknown_price
+            )
+            if len(self._of_briefs) > _BRIEFS:
+                self._of_briefs.popitem(last=False)
+        self._of_briefs.move_to_end(key)
+        return budget
