@@ -48,7 +48,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, of the package and of its public use."""
-    session.install("-e", ".[fast,numba,redis,sql]", *groups("types", "peers"))
+    session.install("-e", ".[fast,numba,redis,sql,openai]", *groups("types", "peers"))
     session.run("mypy")
     session.run("mypy", "tests/typing")
 
@@ -64,7 +64,7 @@ def imports(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def docs(session: nox.Session) -> None:
     """Build the documentation and run its examples; a warning is an error."""
-    session.install("-e", ".[redis,sql]", *groups("docs"))
+    session.install("-e", ".[redis,sql,openai]", *groups("docs"))
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-n", "-W", "--keep-going", "-b", builder, "docs", f"docs/_build/{builder}")
 
@@ -92,7 +92,7 @@ def tests_torch(session: nox.Session) -> None:
 def tests(session: nox.Session, extras: str) -> None:
     """Run the tests against the built package, without and with optional libraries and what is compiled."""
     if extras == "fast":
-        session.install(".[fast,numba,redis,sql]", *groups("tests", "peers", "stores"))
+        session.install(".[fast,numba,redis,sql,openai]", *groups("tests", "peers", "stores", "service"))
     else:
         session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})
     measured = session.python == MEASURED and extras == "fast"
@@ -112,7 +112,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Print the figures of docs/benchmarks.md; choose files with `nox -s bench -- benchmarks/test_import.py`."""
-    session.install(".[fast,numba,redis,sql]", *groups("bench"))
+    session.install(".[fast,numba,redis,sql,openai]", *groups("bench"))
     session.run("pytest", "-s", *(session.posargs or ("benchmarks",)))
 
 

@@ -29,6 +29,11 @@ def test_a_long_story_fits_one_line():
     )
 
 
+def test_what_may_have_been_paid_besides_is_told_apart():
+    trace = Trace(tier="remote", model="m", cost_usd=0.25, unsettled_usd=0.5)
+    assert trace.summary() == "m | $0.250000 and up to $0.500000 for calls given up"
+
+
 def test_a_notebook_shows_a_table_without_foreign_markup():
     page = FULL._repr_html_()
     assert page.startswith("<table><tr><th>answered by</th><td>small (remote), other provider</td></tr>")
@@ -40,4 +45,4 @@ def test_the_table_leaves_out_what_there_is_nothing_to_say_about():
     page = Trace(tier="template", model="en", saved_usd=0.5)._repr_html_()
     assert "took" not in page
     assert "waited" not in page
-    assert "$0.000000 (0.500000 saved)" in page
+    assert "<td>$0 ($0.500000 saved)</td>" in page

@@ -22,6 +22,7 @@ The tree::
     |   |   +-- ShedError                     no room, or no time to wait for it
     |   |   +-- BudgetExceededError           it could cost more than is left
     |   |   +-- UnknownPriceError             nobody knows what it costs
+    |   |   +-- LedgerError                   nobody knows what is left
     |   +-- ProviderError                     whoever was asked gave an error, or nothing, or no use
     |       +-- AuthenticationError           the key is refused
     |       +-- QuotaError                    the account has nothing left
@@ -119,12 +120,14 @@ class GenerationError(PostoptError):
             another prompt may succeed there; "caller": the call was not made, or not waited for.
         attempts: how many calls were made until it was given up.
         cost_usd: what was paid nevertheless, for all of them.
+        unsettled_usd: what those that were given up may have cost besides, at most: nobody knows.
         retry_after: seconds after which it may be worth trying again, or None if nobody said.
     """
 
     at_fault: str = "provider"
     attempts: int = 1
     cost_usd: float = 0.0
+    unsettled_usd: float = 0.0
     retry_after: float | None = None
 
 
@@ -176,6 +179,10 @@ class BudgetExceededError(CallRejectedError):
 
 class UnknownPriceError(CallRejectedError):
     """Nobody knows what the call would cost, and the budget refuses what it cannot count."""
+
+
+class LedgerError(CallRejectedError):
+    """A budget's ledger cannot be reached or used: how much is left is unknown, so nothing may be spent."""
 
 
 class ProviderError(GenerationError):

@@ -19,6 +19,7 @@ class Trace:
         fallbacks: what was tried before and why it did not answer, oldest first.
         waits: where the call waited for its turn and how many seconds: ("queue", 0.2), ("retry", 1.5).
         cost_usd: what the answer cost, with the attempts that failed; 0 for a hit or a template.
+        unsettled_usd: what attempts that were given up may have cost besides, at most: nobody knows.
         saved_usd: what it would have cost, had it not been there already.
         seconds: from request to answer by the writer's clock, or None if nobody measured.
         notes: further decisions worth knowing ("best of 16").
@@ -32,6 +33,7 @@ class Trace:
     fallbacks: tuple[str, ...] = ()
     waits: tuple[tuple[str, float], ...] = ()
     cost_usd: float = 0.0
+    unsettled_usd: float = 0.0
     saved_usd: float = 0.0
     seconds: float | None = None
     notes: tuple[str, ...] = ()
@@ -48,10 +50,14 @@ class Trace:
         parts += [f"{_duration(seconds)} in {where}" for where, seconds in self.waits]
         if self.seconds is not None:
             parts.append(_duration(self.seconds))
-        parts.append(f"${self.cost_usd:.6f}" if self.cost_usd else "$0")
+        parts.append(self._cost())
         if self.saved_usd:
             parts.append(f"${self.saved_usd:.6f} saved")
         return " | ".join([*parts, *self.notes])
+
+    def _cost(self) -> str:
+        cost = f"${self.cost_usd:.6f}" if self.cost_usd else "$0"
+        return f"{cost} and up to ${self.unsettled_usd:.6f} for calls given up" if self.unsettled_usd else cost
 
     def _repr_html_(self) -> str:
         cells = {
@@ -59,7 +65,7 @@ class Trace:
             "instead of": "; ".join(self.fallbacks),
             "attempts": f"{self.attempts}, of them retries: {self.retries}",
             "waited": ", ".join(f"{_duration(seconds)} in {where}" for where, seconds in self.waits),
-            "cost": f"${self.cost_usd:.6f}" + (f" ({self.saved_usd:.6f} saved)" if self.saved_usd else ""),
+            "cost": self._cost() + (f" (${self.saved_usd:.6f} saved)" if self.saved_usd else ""),
             "took": "" if self.seconds is None else _duration(self.seconds),
             "notes": "; ".join(self.notes),
         }

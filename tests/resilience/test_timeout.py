@@ -30,7 +30,7 @@ def now():
 
 
 def left_behind(timeout):
-    return timeout._here.calls.under_way
+    return timeout._latest.under_way
 
 
 class TestInTime:

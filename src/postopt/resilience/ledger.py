@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from postopt.errors import CallRejectedError
 from postopt.resilience.locks import new_lock
 
 NANO = 1_000_000_000
@@ -16,10 +15,6 @@ MOST = 2**53
 
 _DAYS = 400
 """Days that a ledger in memory tells apart (arbitrary); what is older is in its total alone."""
-
-
-class LedgerError(CallRejectedError):
-    """A budget's ledger cannot be reached or used: how much is left is unknown, so nothing may be spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

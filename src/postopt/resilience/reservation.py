@@ -7,8 +7,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
-from postopt.errors import shown
-from postopt.resilience.ledger import MOST, NANO, Ledger, LedgerError, Limits, MemoryLedger, Sums
+from postopt.errors import LedgerError, shown
+from postopt.resilience.ledger import MOST, NANO, Ledger, Limits, MemoryLedger, Sums
 from postopt.resilience.locks import new_lock
 
 _OWED = 10_000

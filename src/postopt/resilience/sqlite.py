@@ -13,8 +13,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from postopt.errors import LedgerError
 from postopt.resilience.checks import check_name, check_positive
-from postopt.resilience.ledger import LedgerError, Limits, Sums
+from postopt.resilience.ledger import Limits, Sums
 
 T = TypeVar("T")
 

@@ -12,7 +12,6 @@ through some 64 times a limit.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
 from math import inf, isnan
 from typing import Any, TypeVar, TypeVarTuple
@@ -33,7 +32,8 @@ class Timeout:
     """
 
     def __init__(self) -> None:
-        self._here = _Here()
+        self._latest = _Calls(None)
+        self._loops: dict[int, _Calls] = {}
 
     async def acall(self, seconds: float, function: Callable[[*Ts], Awaitable[T]], /, *args: *Ts) -> T:
         """Return `await function(*args)`, called in the caller's own task.
@@ -48,15 +48,15 @@ class Timeout:
             if isnan(seconds):
                 raise ValueError(f"seconds is {shown(seconds)}; a number is needed")
             raise TimeoutError("there was no time left for the call")
-        loop = asyncio.get_running_loop()
-        here = self._here
-        if here.loop is not loop:
-            here.loop, here.calls = loop, _Calls(loop)
-        calls = here.calls
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has one
+        loop = task.get_loop()
+        calls = self._latest
+        if calls.loop is not loop:
+            calls = self._calls_in(loop)
         end = loop.time() + seconds
         if end < calls.alarm_at:
             calls.set_alarm(end)
-        task = _current_task(loop)
         cancelling = task.cancelling()
         call = (end, end - seconds * _EARLY, task)
         calls.under_way[id(call)] = call
@@ -67,25 +67,36 @@ class Timeout:
             if calls.has_cut(call) and task.uncancel() <= cancelling and isinstance(error, asyncio.CancelledError):
                 raise TimeoutError(f"the call was cut off after {seconds:.3g} s") from error
             raise
-        if calls.under_way.pop(id(call), None) is None:  # it was cut, and did not care
+        if calls.has_cut(call):  # and it did not care
             task.uncancel()
         return result
+
+    def _calls_in(self, loop: asyncio.AbstractEventLoop) -> _Calls:
+        calls = self._loops.get(id(loop))
+        if calls is None or calls.loop is not loop:
+            for name, others in list(self._loops.items()):
+                if others.loop is None or others.loop.is_closed():
+                    self._loops.pop(name, None)
+            calls = self._loops[id(loop)] = _Calls(loop)
+        self._latest = calls
+        return calls
 
 
 class _Calls:
     """The calls under way in one loop, each with its end, its earliest end, and its task."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self.loop = loop
         self.under_way: dict[int, tuple[float, float, asyncio.Task[Any]]] = {}
         self.alarm_at = inf
-        self._loop = loop
         self._alarm: asyncio.TimerHandle | None = None
 
     def set_alarm(self, at: float) -> None:
         if self._alarm is not None:
             self._alarm.cancel()
         self.alarm_at = at
-        self._alarm = self._loop.call_at(at, self._ring)
+        assert self.loop is not None  # noqa: S101 - there are no calls in none
+        self._alarm = self.loop.call_at(at, self._ring)
 
     def has_cut(self, call: tuple[float, float, asyncio.Task[Any]]) -> bool:
         """Let a call leave, and say whether it was cut."""
@@ -101,16 +112,3 @@ class _Calls:
                 task.cancel()
         if self.under_way:
             self.set_alarm(min(end for end, _, _ in self.under_way.values()))
-
-
-class _Here(threading.local):
-    """The calls of the loop that ran last in this thread."""
-
-    loop: asyncio.AbstractEventLoop | None = None
-    calls: _Calls
-
-
-def _current_task(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any]:
-    task = asyncio.current_task(loop)
-    assert task is not None  # noqa: S101 - a coroutine that runs has one
-    return task

@@ -15,13 +15,14 @@ from postopt.errors import (
     AuthenticationError,
     BudgetExceededError,
     CircuitOpenError,
+    LedgerError,
     MalformedAnswerError,
     ProviderTimeoutError,
     RateLimitError,
     UnknownPriceError,
 )
 from postopt.resilience.budget import Budget
-from postopt.resilience.ledger import LedgerError, MemoryLedger
+from postopt.resilience.ledger import MemoryLedger
 from postopt.resilience.reservation import nano
 from postopt.testing import ScriptedClock
 

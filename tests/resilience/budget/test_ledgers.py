@@ -11,7 +11,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from postopt.resilience.ledger import MOST, LedgerError, Limits, MemoryLedger, Sums
+from postopt.errors import LedgerError
+from postopt.resilience.ledger import MOST, Limits, MemoryLedger, Sums
 from postopt.resilience.sqlite import SQLiteLedger
 
 NONE = Limits()

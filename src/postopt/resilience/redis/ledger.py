@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from postopt.errors import LedgerError
 from postopt.resilience.bulkhead import Bulkhead
 from postopt.resilience.checks import check_name, check_positive
-from postopt.resilience.ledger import LedgerError, Limits, Sums
+from postopt.resilience.ledger import Limits, Sums
 from postopt.resilience.redis.client import LoopClients, RedisError, shown_url
 
 _CONNECTIONS = 16
