@@ -78,13 +78,20 @@ def run_tests(session: nox.Session, *arguments: str, measured: bool) -> None:
 
 @nox.session(python="3.11")
 def tests_torch(session: nox.Session) -> None:
-    """Run the tests that need torch."""
+    """Run the tests that need torch, and those against a server of a real model."""
     try:
         session.install("--no-deps", TORCH)
     except CommandFailed:
         session.skip("no CPU build of torch for this machine")
-    session.install(TORCH, ".", *groups("tests"))
-    run_tests(session, "-k", "torch", measured=True)
+    session.install(TORCH, ".[openai]", *groups("tests", "model_server"))
+    run_tests(session, "-k", "torch or real_server", measured=True)
+
+
+@nox.session(python="3.11")
+def tests_litellm(session: nox.Session) -> None:
+    """Run the tests of the bridge to LiteLLM, whose own pins keep it apart from all others."""
+    session.install(".", *groups("tests", "litellm"))
+    run_tests(session, "tests/integrations", measured=True)
 
 
 @nox.session

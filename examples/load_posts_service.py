@@ -65,12 +65,12 @@ class Model:
 
     async def kill(self) -> None:
         """End it as `kill -9` does."""
-        if self._process is not None:
+        if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
 
 
-async def run(seconds: float, rate: float, seed: int) -> dict[str, object]:
+async def run(seconds: float, rate: float, *, kill: bool = True, seed: int = 0) -> dict[str, object]:
     """Drive the service for so many seconds at so many requests a second; return what came of it."""
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="postopt") as folder:
@@ -81,7 +81,7 @@ async def run(seconds: float, rate: float, seed: int) -> dict[str, object]:
             await asyncio.gather(*(model.start() for model in models))
             service, url = await _start_service(models)
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-                killing = asyncio.create_task(_kill_in_turn(models, tally, random.Random(seed)))  # noqa: S311
+                killing = asyncio.create_task(_kill_in_turn(models if kill else [], tally, random.Random(seed)))  # noqa: S311
                 await _drive(session, url, tally, seconds, rate)
                 killing.cancel()
                 await asyncio.wait({killing})
@@ -151,7 +151,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, tally: Tally, number: i
 
 async def _kill_in_turn(models: list[Model], tally: Tally, rng: random.Random) -> None:
     """End a model every second or two, and start it again a moment later."""
-    while True:
+    while models:
         for model in models:
             await asyncio.sleep(rng.uniform(0.5, 1.5))
             await model.kill()
@@ -189,9 +189,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=500.0, help="requests a second")
+    parser.add_argument("--steady", action="store_true", help="kill nobody")
     parser.add_argument("--seed", type=int, default=0, help="decides when models are killed")
     chosen = parser.parse_args()
-    figures = asyncio.run(run(chosen.seconds, chosen.rate, chosen.seed))
+    figures = asyncio.run(run(chosen.seconds, chosen.rate, kill=not chosen.steady, seed=chosen.seed))
     print(json.dumps(figures, indent=1))
     sys.exit(1 if figures["neither"] else 0)
 

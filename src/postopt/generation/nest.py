@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from postopt.caching.tiered import TieredCache
 from postopt.generation.base import Generator
@@ -18,8 +19,12 @@ from postopt.generation.wrappers import (
     Retried,
     Timed,
 )
+from postopt.resilience.breaker import CircuitBreaker
 from postopt.resilience.budget import Budget
 from postopt.scheduling.priority import PriorityQueue
+
+BREAKER = partial(CircuitBreaker, open_seconds=1.0, open_backoff=2.0, max_open_seconds=30.0, jitter=0.2)
+"""Makes the breakers of `standard`; the numbers are arbitrary."""
 
 
 def standard(
@@ -31,6 +36,7 @@ def standard(
     budget: Budget | None = None,
     queue: PriorityQueue | None = None,
     seconds: float = 30.0,
+    breaker: Callable[[str], CircuitBreaker] = BREAKER,
 ) -> Generator:
     """Surround one or more models with what keeps posts coming, in the documented order.
 
@@ -57,6 +63,9 @@ def standard(
         budget: limits what is spent. Every generator needs a price then.
         queue: limits how many calls run at once; 64 if None.
         seconds: how long one call of a model may take.
+        breaker: makes the breaker of a generator, given its name. Unless given, three failures in a row open it for a
+            second, and for twice as long each time that the next call fails too, up to 30 seconds: others stand in
+            meanwhile, so that the first try again may come soon.
 
     Raises:
         ValueError: no generator, or a setting out of its range.
@@ -64,7 +73,7 @@ def standard(
     remotes = list(remote) if isinstance(remote, Sequence) else [remote]
     if not remotes:
         raise ValueError("no generator was given; with templates alone, use TemplateGenerator()")
-    providers = [_provider(replicas, seconds) for replicas in _by_model(remotes)]
+    providers = [_provider(replicas, seconds, breaker) for replicas in _by_model(remotes)]
     generator: Generator = providers[0] if len(providers) == 1 else Fallback(*providers)
     if budget is not None:
         generator = Budgeted(generator, budget)
@@ -82,6 +91,6 @@ def _by_model(generators: list[Generator]) -> list[list[Generator]]:
     return list(models.values())
 
 
-def _provider(replicas: list[Generator], seconds: float) -> Generator:
-    guarded = [Guarded(Timed(replica, seconds)) for replica in replicas]
+def _provider(replicas: list[Generator], seconds: float, breaker: Callable[[str], CircuitBreaker]) -> Generator:
+    guarded = [Guarded(Timed(replica, seconds), breaker(replica.name)) for replica in replicas]
     return Retried(guarded[0] if len(guarded) == 1 else Balanced(guarded))

@@ -62,8 +62,22 @@ def render(prompt: Prompt) -> tuple[str, str]:
     length in many, the brief in all variants of one; only the last line differs between variants. A `prompt.system`
     of the caller's follows the rules.
     """
+    global _latest  # noqa: PLW0603 - see there
     if prompt.text:
         return prompt.system, prompt.text
+    latest, rendered = _latest
+    if latest is not prompt:
+        rendered = _render_brief(prompt)
+        _latest = prompt, rendered
+    return rendered
+
+
+# The same prompt is rendered for what it can cost, at each replica, for its tokens and to be sent, one after the other.
+# By identity: equal briefs may name their facts in another order.
+_latest: tuple[Prompt | None, tuple[str, str]] = None, ("", "")
+
+
+def _render_brief(prompt: Prompt) -> tuple[str, str]:
     brief = prompt.brief
     lines = [
         f"Write {_PLATFORMS[brief.platform]}.",

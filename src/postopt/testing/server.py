@@ -26,6 +26,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from random import Random
 from typing import Any, Self
 
@@ -64,6 +65,8 @@ class ScriptedServer:
         models: those that are known; any, unless given.
         api_key: the one that is right; any, unless given.
         price: for `cost_usd`.
+        bill: a file that gets a line with the cost of each answer once it has been sent, so that it outlives a server
+            that is killed.
         tls: with a certificate, for https.
         port: to listen on; a free one unless given.
         sleep: waits so many seconds.
@@ -78,6 +81,7 @@ class ScriptedServer:
         models: Sequence[str] = (),
         api_key: str | None = None,
         price: Price | None = None,
+        bill: Path | None = None,
         tls: ssl.SSLContext | None = None,
         port: int = 0,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -92,6 +96,7 @@ class ScriptedServer:
         self._models = tuple(models)
         self._api_key = api_key
         self._price = price
+        self._bill_file = None if bill is None else bill.open("ab", buffering=0)
         self._tls = tls
         self._port = port
         self._sleep = sleep
@@ -169,6 +174,8 @@ class ScriptedServer:
             for connection in list(self._open):
                 connection.transport.abort()
             await asyncio.sleep(0)
+        if self._bill_file is not None:
+            self._bill_file.close()
 
     def counts(self) -> dict[str, float]:
         """Return what has been counted, as GET /v1/counts does."""
@@ -223,9 +230,11 @@ class ScriptedServer:
         if body.get("stream") and reply.status < 300 and reply.body is None:
             await self._stream(reply, events(reply, model, text, usage), asked, connection)
             return
+        cost = 0.0
         if reply.error is None and reply.status < 300 and reply.body is None:
-            self._bill(estimate_tokens(asked), estimate_tokens(text))
+            cost = self._bill(estimate_tokens(asked), estimate_tokens(text))
         await self._send(reply, whole(reply, model, text, usage), connection)
+        self._write_down(cost)
 
     def _refusal(self, request: Request, body: dict[str, Any]) -> Reply | None:
         """Return the answer to a wrong key or model; it quotes the key, as some servers do."""
@@ -252,20 +261,27 @@ class ScriptedServer:
     ) -> None:
         sender = Sender(reply, connection, self._sleep, self._released)
         await sender.begin(EVENT_TYPE, None)
-        self._bill(estimate_tokens(asked), 0)
+        cost = self._bill(estimate_tokens(asked), 0)
         sent = ""
         for text, part in parts:
-            self._bill(0, estimate_tokens(sent + text) - estimate_tokens(sent))
+            cost += self._bill(0, estimate_tokens(sent + text) - estimate_tokens(sent))
             sent += text
             if not await sender.write(part):
-                return
-        await sender.end()
+                break
+        else:
+            await sender.end()
+        self._write_down(cost)
 
-    def _bill(self, given: int, made: int) -> None:
+    def _bill(self, given: int, made: int) -> float:
         self.input_tokens += given
         self.output_tokens += made
-        if self._price is not None:
-            self.cost_usd += self._price.cost(Usage(input_tokens=given, output_tokens=made))
+        cost = 0.0 if self._price is None else self._price.cost(Usage(input_tokens=given, output_tokens=made))
+        self.cost_usd += cost
+        return cost
+
+    def _write_down(self, cost: float) -> None:
+        if self._bill_file is not None and cost:
+            self._bill_file.write(f"{cost!r}\n".encode())
 
 
 def _as_reply(planned: Reply | str | int) -> Reply:
@@ -302,11 +318,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0, help="decides which fail")
     parser.add_argument("--input-price", type=float, default=0.0, help="US dollars per million tokens")
     parser.add_argument("--output-price", type=float, default=0.0, help="US dollars per million tokens")
+    parser.add_argument("--bill", type=Path, help="file that gets a line with the cost of each answer that was sent")
     chosen = parser.parse_args(arguments)
     server = ScriptedServer(
         _failing(chosen.fail_share, chosen.seed),
         latency=chosen.latency,
         price=Price(input=chosen.input_price, output=chosen.output_price),
+        bill=chosen.bill,
         port=chosen.port,
     )
     with suppress(KeyboardInterrupt):
