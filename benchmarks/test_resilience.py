@@ -278,8 +278,8 @@ def test_ledgers_that_processes_share():
         print(f"\nSQLite {sqlite3.sqlite_version}: {alone:.0f} us alone, {together:.0f} us of 200 at a time")
         if (program := shutil.which("redis-server")) is None:
             return
-        from postopt.resilience.redis.client import connect
-        from postopt.resilience.redis.ledger import RedisLedger
+        from postopt.resilience.remote.ledger import RedisLedger
+        from postopt.resilience.remote.redis import connect
 
         path = f"{folder}/redis"
         server = subprocess.Popen(

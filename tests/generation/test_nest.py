@@ -7,7 +7,7 @@ import pytest
 from postopt import PostWriter
 from postopt.caching.memory import MemoryStore
 from postopt.caching.tiered import TieredCache
-from postopt.errors import DeadlineExceededError, OverloadedError, QuotaError, RefusedError, ShedError
+from postopt.errors import DeadlineExceededError, OverloadedError, QuotaError, RefusedError
 from postopt.generation.nest import standard
 from postopt.generation.templates import TemplateGenerator
 from postopt.resilience.budget import Budget

@@ -22,7 +22,7 @@ def open_ledger(kind, where, **settings):
         return MemoryLedger()
     if kind == "sqlite":
         return SQLiteLedger(where, **settings)
-    from postopt.resilience.redis.ledger import RedisLedger
+    from postopt.resilience.remote.ledger import RedisLedger
 
     return RedisLedger(where, **settings)
 

@@ -25,7 +25,7 @@ def ledger(kind, where):
         from postopt.resilience.sqlite import SQLiteLedger
 
         return SQLiteLedger(where, seconds=60)
-    from postopt.resilience.redis.ledger import RedisLedger
+    from postopt.resilience.remote.ledger import RedisLedger
 
     return RedisLedger(where, seconds=60)
 

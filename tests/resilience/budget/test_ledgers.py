@@ -307,7 +307,7 @@ class TestRedisLedger:
     @pytest.fixture
     def ledger(self, place, opened):
         pytest.importorskip("redis", reason="redis-py is not installed")
-        from postopt.resilience.redis.ledger import RedisLedger
+        from postopt.resilience.remote.ledger import RedisLedger
 
         def ledger(url=None, **settings):
             opened.append(RedisLedger(url or place("redis"), **settings))

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip("redis", reason="redis-py is not installed")
 
 from postopt.resilience.balancer import Balancer
-from postopt.resilience.redis.client import RedisError
-from postopt.resilience.redis.registry import Registry
+from postopt.resilience.remote.redis import RedisError
+from postopt.resilience.remote.registry import Registry
 
 LONG = 600.0
 """A lease that no test outlives."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from postopt.resilience.redis.registry import Registry
+from postopt.resilience.remote.registry import Registry
 
 
 async def main(url: str, lease_seconds: float) -> None:

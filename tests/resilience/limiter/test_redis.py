@@ -15,7 +15,7 @@ from postopt.resilience.limiter import Permit
 
 pytest.importorskip("redis", reason="redis-py is not installed")
 
-from postopt.resilience.redis.limiter import RedisPermit, RedisRateLimiter
+from postopt.resilience.remote.limiter import RedisPermit, RedisRateLimiter
 
 
 @pytest.fixture
@@ -237,7 +237,7 @@ class TestWithoutRedis:
 
 SPENDER = """
 import asyncio, sys
-from postopt.resilience.redis.limiter import RedisRateLimiter
+from postopt.resilience.remote.limiter import RedisRateLimiter
 
 async def main():
     limit = RedisRateLimiter(sys.argv[1], name="n", tokens_per_minute=0.1, burst_seconds=60_000_000.0, seconds=60)

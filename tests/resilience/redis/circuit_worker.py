@@ -10,7 +10,7 @@ import threading
 
 from postopt.errors import CircuitOpenError
 from postopt.resilience.breaker import CircuitBreaker
-from postopt.resilience.redis.circuit import RedisCircuitState
+from postopt.resilience.remote.circuit import RedisCircuitState
 
 
 class Worker:

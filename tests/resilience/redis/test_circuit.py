@@ -20,7 +20,7 @@ from postopt.testing import ScriptedClock
 
 pytest.importorskip("redis", reason="redis-py is not installed")
 
-from postopt.resilience.redis.circuit import _ROUND, RedisCircuitState
+from postopt.resilience.remote.circuit import _ROUND, RedisCircuitState
 
 INTERVAL, TIMEOUT = 0.02, 2.0
 LEASE = "postopt:circuit:{provider}:lease"

@@ -9,7 +9,7 @@ from postopt.errors import LedgerError
 from postopt.resilience.bulkhead import Bulkhead
 from postopt.resilience.checks import check_name, check_positive
 from postopt.resilience.ledger import Limits, Sums
-from postopt.resilience.redis.client import LoopClients, RedisError, shown_url
+from postopt.resilience.remote.redis import LoopClients, RedisError, shown_url
 
 _CONNECTIONS = 16
 """Most connections of a ledger, in all its event loops (arbitrary): a command takes 0.1 ms of one."""

@@ -12,7 +12,7 @@ from typing import Any
 from postopt.errors import shown
 from postopt.resilience.checks import check_positive
 from postopt.resilience.discovery import Polled
-from postopt.resilience.redis.client import LoopClients, RedisError, shown_url
+from postopt.resilience.remote.redis import LoopClients, RedisError, shown_url
 
 # Both scripts read the time from Redis, so that no clock of another machine decides anything.
 #

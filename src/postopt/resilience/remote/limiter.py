@@ -14,7 +14,7 @@ from postopt.errors import ThrottledError
 from postopt.resilience import deadline
 from postopt.resilience.checks import check_amount, check_callable, check_name, check_positive
 from postopt.resilience.limiter import Permit, RateLimiter, check_tokens
-from postopt.resilience.redis.client import LoopClients, RedisError
+from postopt.resilience.remote.redis import LoopClients, RedisError
 
 _LOOK_SECONDS = 0.25
 """Longest that a waiting call sleeps before it asks again (arbitrary): what others give back may let it go sooner."""

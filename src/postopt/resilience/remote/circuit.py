@@ -15,7 +15,7 @@ from typing import Any
 from postopt.clock import Clock
 from postopt.resilience.breaking.sharing import SharedCircuit
 from postopt.resilience.checks import check_callable, check_positive
-from postopt.resilience.redis.client import RedisError, connect, shown_url
+from postopt.resilience.remote.redis import RedisError, connect, shown_url
 
 KEEP_SECONDS = 86_400
 """How long Redis keeps the numbers of a circuit of which nobody says anything any more; a day is arbitrary."""

@@ -1,1 +1,0 @@
-"""What several processes share through a Redis: breakers, limits, budgets, and who is there."""
