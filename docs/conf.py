@@ -34,7 +34,8 @@ doctest_global_setup = 'import os; os.environ["POSTOPT_WISDOM"] = "off"'
 # References out of our own documentation are not followed: building it needs no network.
 nitpick_ignore_regex = [("py:.*", r"(?!postopt\b).*")]
 # Private parts that a public signature names.
-nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in ("E", "T", "H", "K", "Inbox", "Clause")]
+_PRIVATE = "A E H K P R T T_co Account Clause Inbox Member Pool SharedCircuit".split()
+nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in _PRIVATE]
 
 
 def hide_protocol_constructor(

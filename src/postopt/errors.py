@@ -119,6 +119,7 @@ class GenerationError(PostoptError):
         at_fault: whose it is. "provider": other calls may fail alike, so breakers and balancers count it; "request":
             another prompt may succeed there; "caller": the call was not made, or not waited for.
         attempts: how many calls were made until it was given up.
+        fallbacks: who was asked, and why each gave no answer, where several were.
         cost_usd: what was paid nevertheless, for all of them.
         unsettled_usd: what those that were given up may have cost besides, at most: nobody knows.
         retry_after: seconds after which it may be worth trying again, or None if nobody said.
@@ -126,6 +127,7 @@ class GenerationError(PostoptError):
 
     at_fault: str = "provider"
     attempts: int = 1
+    fallbacks: tuple[str, ...] = ()
     cost_usd: float = 0.0
     unsettled_usd: float = 0.0
     retry_after: float | None = None
@@ -143,7 +145,10 @@ class PostRejectedError(GenerationError):
 
 
 class DeadlineExceededError(GenerationError):
-    """The caller's deadline passed before there was an answer; whoever was asked may be well."""
+    """The caller's deadline passed before there was an answer.
+
+    `at_fault` is "caller", unless whoever was asked had time enough for that to tell against it.
+    """
 
     at_fault = "caller"
 

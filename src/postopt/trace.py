@@ -53,7 +53,7 @@ class Trace:
         parts.append(self._cost())
         if self.saved_usd:
             parts.append(f"${self.saved_usd:.6f} saved")
-        return " | ".join([*parts, *self.notes])
+        return " ".join(" | ".join([*parts, *self.notes]).split())
 
     def _cost(self) -> str:
         cost = f"${self.cost_usd:.6f}" if self.cost_usd else "$0"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Self
 
 from postopt.clock import Clock
-from postopt.errors import GenerationError, PostRejectedError
+from postopt.errors import GenerationError, PostRejectedError, shown
 from postopt.generation.asker import Asker
 from postopt.generation.base import Generator
 from postopt.generation.drafts import Drafts
@@ -46,8 +46,8 @@ class PostWriter:
         wall_clock: Clock = time.time,
         concurrency: int = 8,
     ) -> None:
-        if concurrency < 1:
-            raise ValueError(f"concurrency is {concurrency}; it must be 1 or more")
+        if type(concurrency) is not int or concurrency < 1:
+            raise ValueError(f"concurrency is {shown(concurrency)}; an int, 1 or more, is needed")
         self.generator = generator
         self._publish = Publisher(events, generator.name, wall_clock)
         self._clock = clock
@@ -63,11 +63,11 @@ class PostWriter:
         """Write up to `n` posts, in the order of their variants.
 
         A variant that the generator refuses or fails to write, that breaks the brief, or that repeats another four
-        times over is a rejection; the others are kept. So is one that is not there `deadline` seconds from now; a
-        generator with templates behind it (`Fallback`) has them write it in time.
+        times over is a rejection; the others are kept. So is one that is not there `deadline` seconds from now, unless
+        templates stand behind it (`Fallback`).
 
         Raises:
-            GenerationError: nothing was written, and not because of the brief: the generator is out of order, or time.
+            GenerationError: nothing was written; the generator is out of order or of time, or declines (RefusedError).
             ValueError: `n` is below 1, or `deadline` negative or NaN.
         """
         with within(deadline, clock=self._clock):
@@ -113,8 +113,8 @@ class PostWriter:
 
     async def _write(self, brief: Brief, n: int, limit: int) -> tuple[Posts, GenerationError | None]:
         """Return the posts of a brief, and the first error that says nothing about the brief."""
-        if n < 1:
-            raise ValueError(f"n is {n}; it must be 1 or more")
+        if type(n) is not int or n < 1:
+            raise ValueError(f"n is {shown(n)}; an int, 1 or more, is needed")
         drafts = Drafts(brief, n)
         if conflicts := drafts.conflicts():
             for variant in range(n):

@@ -88,6 +88,21 @@ class TestShape:
         with pytest.raises(ValueError, match="no generator was given"):
             standard([])
 
+    @pytest.mark.parametrize("remote", ["small", [None], [Model("a", "m"), "b"]])
+    def test_what_is_no_generator_is_refused(self, remote):
+        with pytest.raises(ValueError, match="is no generator"):
+            standard(remote)
+
+    def test_one_given_twice_is_refused(self):
+        model = Model("a", "small")
+        with pytest.raises(ValueError, match="twice"):
+            standard([model, model])
+
+    @pytest.mark.parametrize("settings", [{"budget": 1.0}, {"queue": 5}, {"seconds": 0}])
+    def test_settings_are_checked(self, settings):
+        with pytest.raises(ValueError, match=r"is needed|are needed"):
+            standard(Model("a", "small"), **settings)
+
 
 class TestWhoAnswers:
     def test_the_model_if_it_can(self):

@@ -6,7 +6,7 @@ from postopt.clock import Clock
 from postopt.errors import DeadlineExceededError, GenerationError
 from postopt.generation.base import Generator
 from postopt.resilience.deadline import remaining
-from postopt.resilience.timeout import Timeout
+from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Brief, Completion, Prompt
 
 
@@ -21,6 +21,8 @@ class Asker:
     def __init__(self, generator: Generator, clock: Clock) -> None:
         self._generator = generator
         self._clock = clock
+        # One that does is not cut off: it answers at the last moment, and that may be a moment late.
+        self._keeps_deadline = getattr(generator, "keeps_deadline", False)
         self._timeout = Timeout()
 
     async def __call__(self, brief: Brief, variant: int) -> tuple[Completion | GenerationError, float]:
@@ -35,9 +37,9 @@ class Asker:
 
     async def _answer(self, prompt: Prompt) -> Completion:
         left = remaining()
-        if left is None:
+        if left is None or self._keeps_deadline:
             return await self._generator.generate(prompt)
         try:
             return await self._timeout.acall(left, self._generator.generate, prompt)
-        except TimeoutError as error:
+        except TimeUpError as error:
             raise DeadlineExceededError(f"{self._generator.name} gave no answer before the deadline") from error

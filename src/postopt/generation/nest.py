@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from postopt.caching.tiered import TieredCache
+from postopt.errors import shown
 from postopt.generation.base import Generator
 from postopt.generation.templates import TemplateGenerator
 from postopt.generation.wrappers import (
@@ -28,7 +29,7 @@ BREAKER = partial(CircuitBreaker, open_seconds=1.0, open_backoff=2.0, max_open_s
 
 
 def standard(
-    remote: Generator | Sequence[Generator],
+    remote: Generator | Iterable[Generator],
     *,
     templates: Generator | None = None,
     cache: TieredCache | None = None,
@@ -68,9 +69,14 @@ def standard(
             meanwhile, so that the first try again may come soon.
 
     Raises:
-        ValueError: no generator, or a setting out of its range.
+        ValueError: no generator, or one twice, or a setting out of its range.
     """
-    remotes = list(remote) if isinstance(remote, Sequence) else [remote]
+    remotes = [remote] if hasattr(remote, "generate") else list(remote)
+    for generator in remotes:
+        if not hasattr(generator, "generate"):
+            raise ValueError(f"{shown(generator)} is no generator: it has no `generate`")
+    if len({id(generator) for generator in remotes}) < len(remotes):
+        raise ValueError("a generator was given twice")
     if not remotes:
         raise ValueError("no generator was given; with templates alone, use TemplateGenerator()")
     providers = [_provider(replicas, seconds, breaker) for replicas in _by_model(remotes)]
@@ -87,7 +93,7 @@ def _by_model(generators: list[Generator]) -> list[list[Generator]]:
     """Put generators of one model together, in the order in which the models come first."""
     models: dict[object, list[Generator]] = {}
     for generator in generators:
-        models.setdefault(getattr(generator, "model", None) or generator, []).append(generator)
+        models.setdefault(getattr(generator, "model", "") or id(generator), []).append(generator)
     return list(models.values())
 
 

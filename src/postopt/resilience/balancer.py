@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from postopt.clock import Clock
 from postopt.errors import shown
-from postopt.resilience.balancing.course import Attempt, Course, outcome_of
+from postopt.resilience.balancing.course import Attempt, Course
 from postopt.resilience.balancing.ejection import Ejection
 from postopt.resilience.balancing.hedging import Hedging
 from postopt.resilience.balancing.lease import Lease
@@ -19,6 +19,7 @@ from postopt.resilience.balancing.race import Race
 from postopt.resilience.balancing.rendezvous import Rendezvous
 from postopt.resilience.checks import check_callable, check_count, check_positive
 from postopt.resilience.discovery import Discovery, Static
+from postopt.resilience.outcome import of_error
 
 __all__ = ["Attempt", "Balancer", "Lease", "ReplicaState"]
 
@@ -51,7 +52,9 @@ class Balancer(Generic[T]):
 
     With `hedge`, a call that has no answer after the 95th percentile of recent latencies is sent to a second replica,
     too: the first answer counts, the other send is cancelled and awaited. It pays only where that frees the server's
-    slot. Each send then runs in a task of its own.
+    slot. Each send then runs in a task of its own. If an answer comes in the same turn of the event loop as the other
+    send's error that nobody else is asked after (a refusal, and any that is the request's or the caller's fault), the
+    error counts: whoever looks first must not decide whether a refusal is walked round.
 
     One balancer may be used from several event loops and threads. It does nothing by itself and needs no closing.
 
@@ -123,8 +126,8 @@ class Balancer(Generic[T]):
         Args:
             call: asks one replica; it may be called several times, with `hedge` at the same time.
             key: what calls share that one replica answers best, such as the prefix of a template.
-            attempts: gets a record of each send that gave no answer, oldest first; none if the first one answers. Who
-                did answer, `call` knows.
+            attempts: gets a record of each send but the one that answered, in the order of their ends; none if the
+                first one answers. Who did answer, `call` knows.
 
         Raises:
             CallRejectedError: no replica is known, or all reject the call.
@@ -147,12 +150,13 @@ class Balancer(Generic[T]):
             pool.undo(member)
             return await self._acall(call, key, Course(self._retries, attempts))
         ticket = member.health.epoch
+        began = 0.0 if attempts is None else self._clock()  # nobody else asks how long it took
         try:
             result = await call(member.replica)
         except BaseException as error:  # noqa: BLE001 - it is raised again, or another replica is asked
             flights.pop()
             course = Course[T](self._retries, attempts)
-            if not self._goes_on(course, member, ticket, error):
+            if not self._goes_on(course, member, ticket, began, error):
                 raise course.verdict()  # noqa: B904 - it is this error, or one that says more
         else:
             flights.pop()
@@ -168,11 +172,12 @@ class Balancer(Generic[T]):
         while (taken := self._pool.take(key, course.tried)) is not None:
             member, ticket = taken
             flights = member.flights
+            began = self._clock()
             try:
                 result = await call(member.replica)
             except BaseException as error:  # noqa: BLE001 - as above
                 flights.pop()
-                if not self._goes_on(course, member, ticket, error):
+                if not self._goes_on(course, member, ticket, began, error):
                     break
             else:
                 flights.pop()
@@ -181,9 +186,9 @@ class Balancer(Generic[T]):
                 return result
         raise course.verdict()
 
-    def _goes_on(self, course: Course[T], member: Member[T], ticket: int, error: BaseException) -> bool:
+    def _goes_on(self, course: Course[T], member: Member[T], ticket: int, began: float, error: BaseException) -> bool:
         """Count an error; tell whether another replica may be asked."""
-        outcome = outcome_of(error)
+        outcome = of_error(error, seconds=max(0.0, self._clock() - began))
         self._pool.note(member, ticket, outcome.kind, outcome.retry_after)
         return course.take(member, outcome)
 

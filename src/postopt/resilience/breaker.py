@@ -51,7 +51,9 @@ class CircuitBreaker:
     is neither success nor failure, but a failure if there is no `slow_rate`.
 
     As `with breaker:` or `async with breaker:`, the block is the call. A block ends in the task or thread, more exactly
-    in the context, where it began; if it does not, it counts as a call that has not ended. Blocks may be nested.
+    in the context, where it began, or in a copy of that, as tasks have that were begun within it; if it does not, it
+    counts as a call that has not ended. Its first end counts. Blocks may be nested, or take turns; of more than 1,000
+    that are open in one context, the oldest count as abandoned.
 
     As a decorator, `@breaker` guards functions, coroutine functions, generator functions and async generator
     functions, each as `call`, `acall`, `iterate` and `aiterate` do. Of other functions that return an awaitable or a
@@ -66,8 +68,9 @@ class CircuitBreaker:
         minimum_calls: fewer calls show no share. It is never more than `window`, if the window is a number of calls.
         window: how many calls the last calls are.
         window_seconds: the last calls are those of so many seconds, in ten steps; None for the number.
-        slow_call_seconds: a success that took longer is slow, and a stream whose first item came later.
-        slow_gap_seconds: a stream that later made wait longer for an item is slow.
+        slow_call_seconds: a success that took longer is slow, and a stream whose first item, or whose end without one,
+            came later.
+        slow_gap_seconds: a stream that later made wait longer for an item, or for its end, is slow.
         slow_rate: this share of slow calls among the last calls opens it; None to count them as failures.
         open_seconds: how long it stays open.
         open_backoff: each time that it opens again without having closed, the open time is so many times as long.
@@ -80,9 +83,12 @@ class CircuitBreaker:
         probe_lease_seconds: a probe that has not ended after so long is lost, and leaves its place to another.
         ignore: types of errors that say nothing about whoever is called.
         classify: judges calls instead of `postopt.resilience.outcome.classify`, as the type `Classifier` says; the
-            result of a stream or a block is None. If it raises, or says what is no kind, the other one judges.
+            result of a stream or a block is None. If it raises, or says what is no kind, the other one judges; but an
+            interrupt (KeyboardInterrupt, SystemExit) is raised, and the call counts as cancelled. It is no coroutine
+            function.
         listeners: each is called with each `Change` of state, after it, in the thread that made it, and not under a
-            lock. What it raises is counted and changes nothing. It must not block.
+            lock. What it raises is counted and changes nothing, but that an interrupt is raised. It must not block, and
+            is no coroutine function.
         clock: monotonic.
         seed: what the jitter is drawn from; None for another one each time.
         shared: where processes tell each other what they have seen (`postopt.resilience.redis.RedisCircuitState`).
@@ -120,6 +126,8 @@ class CircuitBreaker:
         if not (name and isinstance(name, str)):
             raise ValueError(f"name is {shown(name)}; a text is needed that is not empty")
         check_callable("clock", clock, "returns seconds")
+        if shared is not None and not callable(getattr(shared, "join", None)):
+            raise ValueError(f"shared is {shown(shared)}; an object is needed that has the method of SharedState, join")
         self.name = name
         settings = Settings(
             rules=Rules(
@@ -178,6 +186,17 @@ class CircuitBreaker:
         if ticket.watch:
             circuit.hear(ticket, ended, result)
         return result
+
+    def check(self) -> None:
+        """Raise what a call would raise now if it were refused, without making one; else do nothing.
+
+        For what comes before a call, such as waiting for a rate. What it raises counts as a call that was refused. It
+        takes no place of a probe, and so a call that comes after it may still be refused.
+
+        Raises:
+            CircuitOpenError: a call would not be made.
+        """
+        self._circuit.check()
 
     def iterate(self, function: Callable[[*Ts], Iterable[T]], /, *args: *Ts) -> Generator[T, Any, Any]:
         """Yield what `function(*args)` yields; what is sent or thrown in reaches it, and it is closed with this.

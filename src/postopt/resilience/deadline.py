@@ -13,15 +13,21 @@ from postopt.errors import DeadlineExceededError, shown
 _LONGEST = 1e12
 """Seconds, 30,000 years: no more than that can be told from an int of any length."""
 
+_MONOTONIC: Clock = time.monotonic
+
 _current: ContextVar[tuple[float, Clock] | None] = ContextVar("postopt_deadline", default=None)
 
 
 @contextmanager
-def within(seconds: float | None, *, clock: Clock = time.monotonic) -> Iterator[None]:
+def within(seconds: float | None, *, clock: Clock | None = None) -> Iterator[None]:
     """Give all that is called in this block, in its tasks too, at most so many seconds from now, or None for no limit.
 
     A deadline that is there already and comes earlier stays. Nothing is interrupted by this alone: each layer asks
     `remaining` before it waits or tries again, and those that wait for others cut them off (`Timed`, `Fallback`).
+
+    Args:
+        seconds: from now.
+        clock: monotonic; if None, that of the deadline that is there already, or else `time.monotonic`.
 
     Raises:
         ValueError: `seconds` is negative or NaN.
@@ -34,6 +40,9 @@ def within(seconds: float | None, *, clock: Clock = time.monotonic) -> Iterator[
     if left is not None and left <= seconds:
         yield
         return
+    if clock is None:
+        current = _current.get()
+        clock = _MONOTONIC if current is None else current[1]
     token = _current.set((clock() + min(seconds, _LONGEST), clock))
     try:
         yield

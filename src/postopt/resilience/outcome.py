@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
-from postopt.errors import CallRejectedError, GenerationError
+from postopt.errors import CallRejectedError, GenerationError, ProviderError
+from postopt.types import Completion
 
 Kind: TypeAlias = Literal["success", "failure", "slow", "ignored", "cancelled", "rejected"]
 """How a call counts.
@@ -22,6 +23,8 @@ Kind: TypeAlias = Literal["success", "failure", "slow", "ignored", "cancelled", 
 Phase: TypeAlias = Literal["queue", "send", "first_token", "stream", ""]
 """How far a call came: waiting for its turn, sent, waiting for the first token, receiving; "" if nobody knows."""
 
+_PHASES = get_args(Phase)
+
 Classifier: TypeAlias = Callable[[BaseException | None, object, float], Kind]
 """A policy's own judgement: `classify(cause, result, seconds)`; `cause` is None for a call that returned `result`."""
 
@@ -33,9 +36,9 @@ class Outcome:
     Attributes:
         kind: how it counts.
         phase: how far it came.
-        seconds: how long it took, by the policy's clock.
-        tokens: how many output tokens it gave.
-        cost_usd: what it cost.
+        seconds: how long it took, by the policy's clock; 0 if the policy does not time its calls.
+        tokens: how many output tokens it gave, as far as its result says.
+        cost_usd: what it cost, as far as its result or its error says.
         cause: the exception it raised, or None.
     """
 
@@ -67,3 +70,34 @@ def classify(cause: BaseException | None, result: object = None, seconds: float 
     if isinstance(cause, GenerationError) and cause.at_fault != "provider":
         return "ignored"
     return "failure"
+
+
+def of_error(cause: BaseException, *, kind: Kind | None = None, phase: Phase = "", seconds: float = 0.0) -> Outcome:
+    """Return the record of a call that raised.
+
+    Args:
+        cause: what it raised. Its own phase, if it says one, is more exact than `phase`.
+        kind: how the call counts; None for what `classify` says.
+        phase: how far it came, as far as the policy knows.
+        seconds: how long it took.
+    """
+    if isinstance(cause, CallRejectedError):
+        phase = "queue"
+    elif isinstance(cause, ProviderError) and cause.phase:
+        phase = next((known for known in _PHASES if known == cause.phase), phase)
+    return Outcome(
+        kind=classify(cause) if kind is None else kind,
+        phase=phase,
+        seconds=seconds,
+        cost_usd=cause.cost_usd if isinstance(cause, GenerationError) else 0.0,
+        cause=cause,
+    )
+
+
+def of_result(result: object, *, kind: Kind = "success", phase: Phase = "", seconds: float = 0.0) -> Outcome:
+    """Return the record of a call that returned; a `Completion` says its tokens and its cost."""
+    if isinstance(result, Completion):
+        tokens, cost = result.usage.output_tokens, result.trace.cost_usd
+    else:
+        tokens, cost = 0, 0.0
+    return Outcome(kind=kind, phase=phase, seconds=seconds, tokens=tokens, cost_usd=cost)

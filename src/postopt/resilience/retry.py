@@ -284,9 +284,9 @@ class _Failures:
         if isinstance(error, GenerationError):
             self._attempts += error.attempts
             self._cost_usd += error.cost_usd
-            self._unsettled_usd += error.unsettled_usd
         else:
             self._attempts += 1
+        self._unsettled_usd += getattr(error, "unsettled_usd", 0.0)
         self._errors = (*self._errors, type(error).__name__)
 
     def _tell(self, error: Exception, reason: str) -> None:

@@ -6,7 +6,7 @@ is to enter it, and to end it to leave; the alarm stays where it is. When it rin
 off, and it is set to the earliest end of those that are left, which takes a look at all of them. Since the alarm then
 stands about a whole time limit away, that look is rare: as often as the limits come round, not as often as the calls.
 Calls whose time ends soon after are cut off together with it, so that even a loop full of calls that all hang is looked
-through some 64 times a limit.
+through some 256 times a limit.
 """
 
 from __future__ import annotations
@@ -21,12 +21,18 @@ from postopt.errors import shown
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_EARLY = 1 / 64
+_EARLY = 1 / 256
 """The share of its time by which a call may be cut off early; arbitrary."""
 
 
+class TimeUpError(TimeoutError):
+    """The time that a call had is over; a TimeoutError of the call itself is another one."""
+
+
 class Timeout:
-    """Cuts calls off after so many seconds of the loop's time; at most a 64th of them early.
+    """Cuts calls off after so many seconds of the loop's time; at most a 256th of them early.
+
+    A call that puts its cancellation off, or does not heed it, is waited for: nobody can end it but itself.
 
     Any number of calls, tasks, event loops and threads may use one object at the same time.
     """
@@ -41,13 +47,13 @@ class Timeout:
         A cancellation from outside that comes together with the end of the time is a cancellation.
 
         Raises:
-            TimeoutError: the time was over, and the call has been cancelled; or there was none, and it was not made.
+            TimeUpError: the time was over, and the call has been cancelled; or there was none, and it was not made.
             ValueError: `seconds` is NaN.
         """
         if not seconds > 0:
             if isnan(seconds):
                 raise ValueError(f"seconds is {shown(seconds)}; a number is needed")
-            raise TimeoutError("there was no time left for the call")
+            raise TimeUpError("there was no time left for the call")
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has one
         loop = task.get_loop()
@@ -65,7 +71,7 @@ class Timeout:
         except BaseException as error:
             # As `asyncio.timeout` tells our cancellation from others.
             if calls.has_cut(call) and task.uncancel() <= cancelling and isinstance(error, asyncio.CancelledError):
-                raise TimeoutError(f"the call was cut off after {seconds:.3g} s") from error
+                raise TimeUpError(f"the call was cut off after {seconds:.3g} s") from error
             raise
         if calls.has_cut(call):  # and it did not care
             task.uncancel()

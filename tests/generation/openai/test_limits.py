@@ -158,8 +158,9 @@ class TestTheCaller:
 
         async def call():
             async with ScriptedServer([Reply(hang="headers")]) as server, client(server.url, "m") as ours:
-                with within(SOON), pytest.raises(ProviderTimeoutError, match="no whole answer"):
+                with within(SOON), pytest.raises(DeadlineExceededError, match="no whole answer") as caught:
                     await ours.generate(prompt)
+                assert classify(caught.value) == "failure"
 
         run(call())
 

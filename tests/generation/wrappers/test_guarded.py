@@ -136,6 +136,37 @@ class TestRate:
 
         assert run_scripted(main()) == [CircuitOpenError]
 
+    def test_half_open_one_call_goes_however_many_wait_for_their_rate(self):
+        async def main():
+            loop = asyncio.get_running_loop()
+            hold = asyncio.Event()
+            scripted = ScriptedGenerator([OverloadedError("busy")] * 2 + ["Bread!"] * 30, hold=hold)
+            limiter = RateLimiter(requests_per_minute=1200, burst_seconds=0, clock=loop.time)
+            generator = Guarded(
+                scripted, CircuitBreaker("big", failure_threshold=2, open_seconds=0.1, clock=loop.time), limiter=limiter
+            )
+            calls = [asyncio.create_task(generator.generate(PROMPT)) for _ in range(14)]
+            await asyncio.wait(calls, timeout=0.06)
+            hold.set()  # two fail, and the circuit opens
+            await asyncio.wait(calls, timeout=0.01)
+            hold.clear()
+            await asyncio.wait(calls, timeout=2.0)
+            assert generator.breaker.state == "half_open"
+            sent = len(scripted.prompts)
+            hold.set()
+            await asyncio.wait(calls)
+            return sent
+
+        assert run_scripted(main()) == 3
+
+    def test_waits_are_told(self):
+        async def main():
+            generator, _, clock = self.limited(["Bread!"] * 2, requests_per_minute=60)
+            generator._clock = clock
+            return [(await generator.generate(PROMPT)).trace.waits for _ in range(2)]
+
+        assert run_scripted(main()) == [(), (("rate limit", pytest.approx(1.0)),)]
+
 
 def test_a_bulkhead_keeps_to_its_number():
     async def main():

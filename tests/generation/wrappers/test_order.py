@@ -5,7 +5,8 @@ import pytest
 from postopt.caching.memory import MemoryStore
 from postopt.caching.tiered import TieredCache
 from postopt.generation.templates import TemplateGenerator
-from postopt.generation.wrappers import Cached, Coalesced, Fallback, Timed
+from postopt.generation.wrappers import Cached, Coalesced, Fallback, Guarded, Retried, Timed
+from postopt.generation.wrappers.order import Wrapper
 from postopt.testing import ScriptedGenerator
 
 
@@ -58,3 +59,27 @@ def test_a_wrapper_of_the_hosts_own_is_no_concern_of_ours():
             self.generate = inner.generate
 
     assert Timed(Mine(Coalesced(remote()))).name == "mine"
+
+
+def test_a_kind_of_our_wrappers_stands_where_they_do():
+    class Mine(Guarded):
+        pass
+
+    assert Mine(Timed(remote())).place == Guarded(remote()).place
+    with pytest.raises(ValueError, match=r"The right order is Retried\(Mine\(Timed\(\.\.\.\)\)\)"):
+        Mine(Retried(Timed(remote())))
+
+
+def test_a_wrapper_on_our_base_stands_where_what_is_in_it_does():
+    class Logged(Wrapper):
+        async def generate(self, prompt):
+            return await self._inner[0].generate(prompt)
+
+    assert repr(Retried(Logged(Guarded(remote())))) == "Retried(Logged(Guarded(scripted)))"
+    with pytest.raises(ValueError, match="wrong order"):
+        Timed(Logged(Guarded(remote())))
+
+
+def test_what_is_no_generator_is_refused():
+    with pytest.raises(ValueError, match="'big' is no generator"):
+        Timed("big")

@@ -49,8 +49,13 @@ def test_one_that_hangs_is_the_providers_fault():
 
 def test_the_deadline_comes_first_where_it_is_earlier():
     error, at = ask(Timed(hanging(), 30.0), deadline=2.0)
-    assert isinstance(error, ProviderTimeoutError)
-    assert at == 2.0
+    assert isinstance(error, DeadlineExceededError)
+    assert (error.at_fault, at) == ("provider", 2.0)  # it had time enough
+
+
+def test_a_timeout_of_the_generators_own_is_passed_on():
+    error, at = ask(Timed(ScriptedGenerator([TimeoutError("mine")])))
+    assert (type(error), str(error), at) == (TimeoutError, "mine", 0.0)
 
 
 def test_a_caller_in_a_hurry_blames_nobody():

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pytest
 from simulated_fleet import pause
 
+from postopt.types import Completion, Trace, Usage
+
 
 @dataclass(eq=False)
 class Scripted:
@@ -54,6 +56,17 @@ def scripted():
 @pytest.fixture(name="ask")
 def _ask():
     return ask
+
+
+@pytest.fixture
+def answer():
+    """A function that makes a completion of such a cost."""
+
+    def make(*, cost_usd, output_tokens=1):
+        trace = Trace(tier="remote", model="m", cost_usd=cost_usd)
+        return Completion(text="hello", generator="g", trace=trace, usage=Usage(output_tokens=output_tokens))
+
+    return make
 
 
 @pytest.fixture

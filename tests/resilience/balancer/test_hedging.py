@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from postopt.errors import CircuitOpenError, OverloadedError, RefusedError
+from postopt.errors import CircuitOpenError, ContextLengthError, OverloadedError, RefusedError
 from postopt.resilience.balancer import Balancer
 from postopt.resilience.balancing.hedging import MOST_TOKENS, SKETCH_CALLS, Hedging
 from postopt.testing.loop import run_scripted
@@ -245,8 +245,92 @@ class TestErrors:
 
         fleet(script)
 
+    @pytest.mark.parametrize("error", [RefusedError("no", cost_usd=0.2), ContextLengthError("too long", cost_usd=0.2)])
+    def test_what_a_call_that_was_called_off_may_cost_is_noted_when_the_other_one_ends_it(self, error, fleet):
+        async def script(balancer, call, replicas):
+            async def send(replica):
+                if any(other.running for other in replicas):
+                    await call(replica)
+                    raise error
+                replica.seconds = 50.0
+                return await call(replica)
+
+            attempts = []
+            with pytest.raises(type(error)) as raised:
+                await balancer.acall(send, attempts=attempts)
+            assert [(attempt.outcome.kind, attempt.outcome.cost_usd) for attempt in attempts] == [
+                ("ignored", 0.2), ("cancelled", 0.0),
+            ]  # fmt: skip
+            assert attempts[1].outcome.seconds == pytest.approx(2.0, rel=0.02)
+            assert attempts[0].outcome.seconds == pytest.approx(1.0, rel=0.02)
+            assert raised.value.cost_usd == 0.2
+
+        fleet(script)
+
+    @pytest.mark.parametrize("first_is_refused", [True, False])
+    def test_a_refusal_counts_though_an_answer_comes_at_the_same_moment(self, first_is_refused, fleet, answer):
+        async def script(balancer, call, replicas):
+            both = asyncio.get_running_loop().create_future()
+
+            async def send(replica):
+                first = not any(other.running for other in replicas)
+                replica.running += 1
+                try:
+                    await both
+                finally:
+                    replica.running -= 1
+                if first is first_is_refused:
+                    raise RefusedError("no", cost_usd=0.25)
+                return answer(cost_usd=0.5, output_tokens=7)
+
+            asyncio.get_running_loop().call_later(3.0, both.set_result, None)
+            attempts = []
+            with pytest.raises(RefusedError) as raised:
+                await balancer.acall(send, attempts=attempts)
+            assert {attempt.outcome.kind: attempt.outcome.cost_usd for attempt in attempts} == {
+                "ignored": 0.25, "slow": 0.5,
+            }  # fmt: skip
+            assert attempts[0].outcome.tokens == 7
+            assert raised.value.cost_usd == 0.75
+
+        fleet(script)
+
+    def test_of_two_answers_at_the_same_moment_the_other_one_is_noted_with_its_cost(self, fleet, answer):
+        async def script(balancer, call, replicas):
+            both = asyncio.get_running_loop().create_future()
+
+            async def send(replica):
+                first = not any(other.calls for other in replicas)
+                replica.calls += 1
+                await both
+                return answer(cost_usd=1.0 if first else 0.5)
+
+            asyncio.get_running_loop().call_later(3.0, both.set_result, None)
+            attempts = []
+            assert (await balancer.acall(send, attempts=attempts)).trace.cost_usd == 1.0
+            assert [(attempt.outcome.kind, attempt.outcome.cost_usd) for attempt in attempts] == [("slow", 0.5)]
+
+        fleet(script)
+
+    def test_two_that_fail_at_the_same_moment_are_not_asked_again(self, fleet):
+        async def script(balancer, call, replicas):
+            both = asyncio.get_running_loop().create_future()
+
+            async def send(replica):
+                replica.calls += 1
+                if sum(other.calls for other in replicas) > 2:
+                    return replica.name
+                await both
+                raise OverloadedError("down")
+
+            asyncio.get_running_loop().call_later(3.0, both.set_result, None)
+            assert await balancer.acall(send)
+            assert sorted(replica.calls for replica in replicas) == [0] * 3 + [1] * 3
+
+        fleet(script, replicas=6)
+
     def test_a_retry_that_has_not_begun_ends_with_the_call(self, fleet):
-        """The first send fails and the hedge is refused at the same moment: the retry never takes its first step."""
+        """The first send fails and the hedge is refused at the same moment: nobody else is asked."""
 
         async def script(balancer, call, replicas):
             both = asyncio.get_running_loop().create_future()

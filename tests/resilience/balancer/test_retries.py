@@ -12,6 +12,7 @@ from postopt.errors import (
     CircuitOpenError,
     DeadlineExceededError,
     OverloadedError,
+    ProviderTimeoutError,
     RefusedError,
     UnreachableError,
 )
@@ -183,9 +184,30 @@ class TestWhatTheCallerLearns:
         balancer = Balancer(replicas, seed=1)
         while not attempts:
             assert run(balancer, ask, attempts=attempts) == "good"
-        [attempt] = attempts
+        (attempt,) = attempts
         assert attempt.replica == "bad"
         assert (attempt.outcome.kind, attempt.outcome.cause, attempt.outcome.cost_usd) == ("failure", error, 0.25)
+
+    def test_each_attempt_says_how_long_it_took_and_how_far_it_came(self, scripted, ask):
+        clock = ScriptedClock()
+
+        def fails():
+            clock.advance(2.0)
+            return ProviderTimeoutError("late", phase="first_token")
+
+        def is_shut():
+            clock.advance(0.5)
+            return CircuitOpenError("open")
+
+        shut = [scripted(name, is_shut) for name in "ab"]
+        failing = [scripted(name, fails) for name in "cd"]
+        attempts = []
+        with pytest.raises(ProviderTimeoutError):
+            run(Balancer([*failing, *shut], clock=clock, seed=1), ask, attempts=attempts)
+        outcomes = {attempt.replica: attempt.outcome for attempt in attempts}
+        assert {(outcome.phase, outcome.seconds) for outcome in outcomes.values()} == {
+            ("first_token", 2.0), ("queue", 0.5),
+        }  # fmt: skip
 
     def test_the_last_error_carries_what_all_attempts_cost(self, scripted, ask):
         replicas = [scripted(name, lambda: OverloadedError("down", cost_usd=0.25)) for name in "abc"]

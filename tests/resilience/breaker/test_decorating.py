@@ -1,7 +1,9 @@
 """A breaker as a decorator, and as a block."""
 
 import asyncio
+import contextvars
 import functools
+import gc
 import inspect
 import pickle
 import threading
@@ -11,6 +13,8 @@ import pytest
 from postopt.caching.cooldown import Breaker
 from postopt.errors import CircuitOpenError
 from postopt.resilience.breaker import CircuitBreaker
+from postopt.resilience.breaking import blocks
+from postopt.resilience.breaking.blocks import MOST
 
 
 class TestDecorator:
@@ -98,6 +102,14 @@ class TestDecorator:
         assert not held.begun
 
 
+def chain():
+    """Return how many blocks this context remembers."""
+    number, block = 0, blocks._innermost.get()
+    while block is not None:
+        number, block = number + 1, block.outer
+    return number
+
+
 class TestBlocks:
     def test_the_block_is_the_call(self, bench, down):
         it = bench()
@@ -154,6 +166,87 @@ class TestBlocks:
         next(three, None)
         assert it.ends() == {"success": 1}
         assert other.ends() == {"failure": 1, "success": 1}
+
+    def test_abandoned_streams_leave_nothing_behind(self, bench, settle):
+        it, outer = bench(), bench()
+
+        async def stream():
+            async with it.breaker:
+                yield 1
+                yield 2
+
+        async def story():
+            with outer.breaker:
+                for _ in range(300):
+                    async for _ in stream():
+                        break
+                    gc.collect(0)
+                    await settle()
+            assert it.ends() == {"cancelled": 300}
+            assert outer.ends() == {"success": 1}
+            assert chain() <= 1
+
+        asyncio.run(story())
+
+    def test_blocks_that_are_lost_are_bounded_and_the_oldest_end_as_abandoned(self, bench):
+        it, kept = bench(), bench(half_open_probes=3_000).half_open()
+
+        def lose(number):
+            for _ in range(number):
+                kept.breaker.__enter__()
+
+        def story():
+            lose(MOST)
+            assert kept.ends() == {"failure": 3, "rejected": 1}
+            with it.breaker:
+                assert chain() == MOST // 2 + 1
+                assert kept.ends()["cancelled"] == MOST // 2
+                lose(3 * MOST)
+                assert chain() <= MOST
+            assert it.ends() == {"cancelled": 1}  # it was the oldest at some time
+            kept.breaker.__exit__(None, None, None)
+            assert kept.breaker.state == "closed"
+
+        contextvars.Context().run(story)
+
+    def test_what_has_ended_amid_a_chain_makes_room(self, bench):
+        it, other = bench(), bench()
+
+        def story():
+            with other.breaker:
+                for _ in range(MOST - 3):
+                    it.breaker.__enter__()
+                with other.breaker:
+                    inside = contextvars.copy_context()
+                    for _ in range(MOST - 3):
+                        inside.copy().run(it.breaker.__exit__, None, None, None)
+                    for _ in range(10):
+                        it.breaker.__enter__()
+                    assert chain() <= 12
+            assert it.ends() == {"success": MOST - 3}
+            assert other.ends() == {"success": 2}
+
+        contextvars.Context().run(story)
+
+    def test_a_block_counts_once_though_a_task_within_it_ends_it_too(self, bench, down):
+        it = bench()
+
+        async def story():
+            await it.breaker.__aenter__()
+            leave = it.breaker.__aexit__
+            await asyncio.create_task(leave(down, down(), None))
+            await leave(down, down(), None)
+
+        asyncio.run(story())
+        assert it.ends() == {"failure": 1}
+
+    def test_a_block_counts_once_though_threads_end_it_at_the_same_time(self, bench, crowd, busy_switching):
+        it = bench()
+        for _ in range(50):
+            it.breaker.__enter__()
+            contexts = [contextvars.copy_context() for _ in range(4)]
+            crowd.run(4, lambda number, contexts=contexts: contexts[number].run(it.breaker.__exit__, None, None, None))
+        assert it.ends() == {"success": 50}
 
     def test_a_block_that_ends_elsewhere_has_not_ended(self, bench):
         it = bench().half_open()

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from functools import partial
 
 import pytest
 
@@ -169,6 +170,35 @@ class TestJudging:
         it.fail(3)
         assert it.breaker.state == "open"
         assert it.breaker.metrics.classifier_errors == 4
+
+    @pytest.mark.parametrize("function", ["work", "fall"])
+    @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+    def test_an_interrupt_while_a_probe_is_judged_leaves_its_place(self, bench, function, interrupt):
+        verdicts = iter([*["failure"] * 3, interrupt])
+
+        def judge(*_):
+            verdict = next(verdicts)
+            if verdict is interrupt:
+                raise interrupt
+            return verdict
+
+        it = bench(classify=judge).half_open()
+        with pytest.raises(interrupt) as caught:
+            it.breaker.call(getattr(it, function))
+        assert (caught.value.__context__ is not None) == (function == "fall")
+        assert (it.breaker.state, it.breaker.retry_after) == ("half_open", 0.0)
+        assert it.ends()["cancelled"] == 1
+        assert it.breaker.metrics.classifier_errors == 1
+
+    @pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
+    def test_what_else_a_classifier_raises_is_no_interrupt(self, bench, down, error):
+        def judge(*_):
+            raise error
+
+        it = bench(classify=judge)
+        with pytest.raises(down):
+            it.breaker.call(it.fall)
+        assert it.ends() == {"failure": 1}
 
     def test_the_call_that_opened_it_is_told(self, bench, down):
         heard = []
@@ -424,6 +454,15 @@ class TestByHand:
         assert (it.breaker.metrics.opened, it.breaker.metrics.closed) == (0, 1)
 
 
+async def awaited(*_):
+    return "success"
+
+
+class Awaited:
+    async def __call__(self, *_):
+        return "success"
+
+
 BAD = {
     "name": ["", None, 7],
     "failure_threshold": [0, -1, 1.5, True, "3", math.nan],
@@ -442,8 +481,9 @@ BAD = {
     "successes_to_close": [0, None],
     "probe_lease_seconds": [0, -1, math.nan],
     "ignore": [KeyError(), ("KeyError",), int, None],
-    "classify": [7],
-    "listeners": [[None], ["listener"], print, None],
+    "classify": [7, awaited, partial(awaited), Awaited()],
+    "listeners": [[None], ["listener"], print, None, [awaited]],
+    "shared": [object(), 7, type("Joined", (), {"join": None})()],
     "clock": [None, 7.0],
     "seed": [-1, "seed", 1.5],
 }

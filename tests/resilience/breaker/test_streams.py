@@ -129,6 +129,23 @@ class TestBothKinds:
         read(it, late(it, 0.0, 1.0, 1.5, 1.0))
         assert it.ends() == {"success": 1, "slow": 1}
 
+    def test_an_end_that_comes_late_is_slow(self, bench, read):
+        it = bench(slow_call_seconds=1.0, slow_gap_seconds=2.0)
+
+        class LateEnd(Closing):
+            def __next__(self):
+                if not self.items:
+                    it.clock.advance(1.5)
+                return super().__next__()
+
+        assert read(it, lambda: LateEnd("a")) == ["a"]
+        assert it.ends() == {"success": 1}
+        assert read(it, LateEnd) == []
+        assert it.ends() == {"success": 1, "slow": 1}
+        it = bench(slow_gap_seconds=1.0)
+        assert read(it, lambda: LateEnd("a")) == ["a"]
+        assert it.ends() == {"slow": 1}
+
     def test_the_time_that_the_consumer_takes_is_not_the_streams(self, bench, read):
         it = bench(slow_call_seconds=1.0, slow_gap_seconds=1.0)
 

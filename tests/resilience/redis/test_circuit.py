@@ -280,6 +280,62 @@ class TestOneProcess:
         assert member("b", "closed", 1, 7, 0, 9_000, 60) == [0, 0, 0, 0]
 
 
+class TestWhatGoesWrongInARound:
+    @pytest.mark.parametrize("interrupt", [SystemExit, KeyboardInterrupt])
+    def test_an_interrupt_of_a_listener_ends_nobodys_news(self, redis_server, interrupt):
+        def exits(change):
+            raise interrupt
+
+        one, other = Circuit(redis_server.url), Circuit(redis_server.url, listeners=[exits])
+        late = CircuitBreaker("late", failure_threshold=1, shared=other.shared)
+        for breaker in (other.breaker, late):
+            breaker.call(int)
+        one.fail()
+        redis_server.until(lambda: other.breaker.state == "open")
+        redis_server.until(lambda: other.shared.failures == 1)
+        assert other.breaker.metrics.listener_errors == 1
+        apart = CircuitBreaker("late", failure_threshold=1, shared=one.shared)
+        with pytest.raises(ValueError):
+            apart.call(int, "x")
+        redis_server.until(lambda: late.state == "open")
+        assert other.shared.failures == 1
+
+    def test_whatever_ends_one_round_the_next_comes(self, redis_server, monkeypatch):
+        circuit = Circuit(redis_server.url)
+        report, left = type(circuit.breaker._circuit).report, [MemoryError, SystemExit]
+
+        def fails(self):
+            if left:
+                raise left.pop()
+            return report(self)
+
+        monkeypatch.setattr(type(circuit.breaker._circuit), "report", fails)
+        circuit.fail()
+        redis_server.until(lambda: redis_server.ask("EXISTS", OPEN))
+        assert circuit.shared.failures == 2
+
+    def test_a_name_that_is_no_utf_8_keeps_no_other_from_being_heard(self, redis_server):
+        circuit = Circuit(redis_server.url)
+        odd = CircuitBreaker("\ud800", shared=circuit.shared)
+        odd.call(int)
+        circuit.fail()
+        redis_server.until(lambda: redis_server.ask("EXISTS", OPEN))
+        assert circuit.shared.failures == 0
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_thread_that_could_not_begin_is_begun_again(self, redis_server, monkeypatch):
+        circuit = Circuit(redis_server.url)
+        connect = circuit.shared._connect
+        circuit.shared._connect = int.__truediv__  # raises
+        circuit.runs()
+        redis_server.until(lambda: not carriers())
+        circuit.shared._connect = connect
+        other = CircuitBreaker("other", shared=circuit.shared)
+        other.call(int)
+        circuit.fail()
+        redis_server.until(lambda: redis_server.ask("EXISTS", OPEN))
+
+
 class TestSettings:
     @pytest.mark.parametrize("setting", [{"interval": 0}, {"timeout": -1.0}, {"interval": float("nan")}, {"clock": 7}])
     def test_a_setting_that_is_none_is_refused_by_its_name(self, setting):

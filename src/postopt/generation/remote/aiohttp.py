@@ -308,8 +308,10 @@ class Exchange:
             return ShedError(f"{name}: all {self._site.connections} connections were in use for {limits.total} s")
         if self._loop.time() >= self._ends:
             given = self._ends - self._begun
-            if given < _FAIR_SECONDS and (self._hurried or self._begun > self._asked):
-                return DeadlineExceededError(f"{name}: no whole answer in the {given:.3g} s that were left")
+            if self._hurried or (given < _FAIR_SECONDS and self._begun > self._asked):
+                late = DeadlineExceededError(f"{name}: no whole answer in the {given:.3g} s that were left")
+                late.at_fault = "provider" if given >= _FAIR_SECONDS else "caller"
+                return late
             return self.error(ProviderTimeoutError, f"no whole answer within {min(given, limits.total):.3g} s")
         message = {
             "send": f"no connection within {limits.connect} s",

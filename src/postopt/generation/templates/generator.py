@@ -46,6 +46,8 @@ class TemplateGenerator:
         self._banks = {(bank.language, bank.tone): bank for bank in banks}
         self._compiled = lru_cache(maxsize=_KEPT)(self._compile)
 
+    keeps_deadline = True
+
     def max_cost(self, prompt: Prompt) -> float:  # noqa: ARG002 - the same for all
         """Return 0: a template costs nothing."""
         return 0.0

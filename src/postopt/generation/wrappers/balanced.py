@@ -9,8 +9,9 @@ from typing import Any, Generic, TypeVar
 
 from postopt.errors import GenerationError
 from postopt.generation.base import Generator
+from postopt.generation.wrappers.costs import Bound, known
 from postopt.generation.wrappers.history import reason_of
-from postopt.generation.wrappers.order import Bound, Wrapper, bound_of, close_all
+from postopt.generation.wrappers.order import Wrapper, bound_of, call_of, close_all
 from postopt.resilience.balancer import Attempt, Balancer
 from postopt.resilience.discovery import Discovery
 from postopt.types import Completion, Prompt
@@ -79,7 +80,7 @@ class Balanced(Wrapper):
         name: of all of them together; if "", the first one's model, or else its name.
 
     Raises:
-        ValueError: no replica, no name of those that come and go, or an option out of its range.
+        ValueError: no replica, one twice, no name of those that come and go, or an option out of its range.
     """
 
     def __init__(
@@ -97,6 +98,8 @@ class Balanced(Wrapper):
             super().__init__(name=name)
             self.keeps_deadline = False  # nobody knows of those to come
         else:
+            if len({id(replica) for replica in replicas}) < len(replicas):
+                raise ValueError("replicas holds one generator twice; each needs to be another")
             self.balancer = balancer(replicas)
             super().__init__(*replicas, name=name or getattr(replicas[0], "model", ""))
             self._fixed = [bound_of(replica) for replica in replicas]
@@ -106,7 +109,7 @@ class Balanced(Wrapper):
         """Return what all sends of one call can cost together, at the dearest replica."""
         dearest = -1.0
         for bound in self._bounds():
-            cost = bound(prompt)
+            cost = known(bound(prompt))
             if cost is None:
                 return None
             dearest = max(dearest, cost)
@@ -121,7 +124,7 @@ class Balanced(Wrapper):
         """
 
         def ask(replica: Generator) -> Awaitable[Completion]:
-            return replica.generate(prompt)
+            return call_of(replica)(prompt)
 
         failed: list[Attempt] = []
         try:

@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from postopt.errors import GenerationError
+from postopt.errors import GenerationError, shown
 from postopt.generation.base import Generator
-from postopt.generation.wrappers.order import Wrapper
+from postopt.generation.wrappers.costs import known
+from postopt.generation.wrappers.order import Wrapper, call_of
 from postopt.resilience.budget import Budget, charged
 from postopt.types import Brief, Completion, Prompt
 
@@ -20,16 +21,23 @@ class Budgeted(Wrapper):
     """Sets aside what a call can cost at most, and settles it at what it did cost.
 
     What nobody knows counts as spent: a call that was cancelled or cut off may be charged for. A brief that has a
-    `budget` of its own gets no more than that, all its variants and all that equal it together.
+    `budget` of its own gets no more than that, all its variants and all that equal it together; the last 1,024 such
+    briefs are remembered.
 
     Args:
         generator: who is asked; it says by `max_cost` what a call can cost.
         budget: what may be spent, perhaps by other generators too.
+
+    Raises:
+        ValueError: `budget` is no Budget.
     """
 
     def __init__(self, generator: Generator, budget: Budget) -> None:
+        if not isinstance(budget, Budget):
+            raise ValueError(f"budget is {shown(budget)}; a Budget is needed: Budget(usd_per_day=20)")  # noqa: TRY004 - as others
         super().__init__(generator)
-        self._generate = generator.generate
+        self.keeps_deadline = self.keeps_deadline and budget.in_memory  # nobody cuts off a ledger that hangs
+        self._generate = call_of(generator)
         self._budget = budget
         self._of_briefs: OrderedDict[tuple[str, Brief], Budget] = OrderedDict()
 
@@ -46,7 +54,7 @@ class Budgeted(Wrapper):
         return await self._pay(self._budget, prompt, partial(self._pay, self._of(prompt), then=self._generate))
 
     async def _pay(self, budget: Budget, prompt: Prompt, then: Callable[[Prompt], Awaitable[Completion]]) -> Completion:
-        bound = self._bound(prompt)
+        bound = known(self._bound(prompt))
         now = budget.in_memory  # then nothing needs to be awaited
         reservation = budget.reserve_nowait(bound) if now else await budget.reserve(bound)
         try:
@@ -57,7 +65,7 @@ class Budgeted(Wrapper):
         except BaseException:
             await reservation.settle(None)
             raise
-        spent = completion.trace.cost_usd + completion.trace.unsettled_usd
+        spent = known(completion.trace.cost_usd + completion.trace.unsettled_usd)
         if now:
             reservation.settle_nowait(spent)
         else:

@@ -14,8 +14,8 @@ from postopt.clock import Clock
 from postopt.errors import CacheValueError, shown
 from postopt.generation.base import Generator
 from postopt.generation.constraints import violations
-from postopt.generation.wrappers.kept import from_cache, plain
-from postopt.generation.wrappers.order import Wrapper
+from postopt.generation.wrappers.kept import from_cache, may_lead, of_another, plain
+from postopt.generation.wrappers.order import Wrapper, call_of
 from postopt.types import Completion, Prompt
 
 
@@ -81,7 +81,7 @@ class Cached(Wrapper):
         self.near_failures = 0
         self._near = near
         self._clock = clock
-        self._generator = generator
+        self._call = call_of(generator)
         self._cache = cache
         self._pool = pool
         self._ttl = ttl
@@ -93,26 +93,38 @@ class Cached(Wrapper):
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer from the cache, or let the generator answer and keep that; raises what the generator raises."""
         if prompt.variant >= self._pool:
-            return await self._generator.generate(prompt)
+            return await self._call(prompt)
         key = cache_key(prompt, generator=self.name, extra=self._extra)
-        for _ in range(2):
+        for first in (True, False):
             made: list[Completion] = []
-            kept = await self._ask(prompt, key, made)
+            led: list[bool] = []
+            try:
+                kept = await self._ask(prompt, key, made, led)
+            except Exception as error:
+                if led:
+                    raise
+                if first and may_lead(error):
+                    continue
+                raise of_another(error) from error
             if made:
                 return made[0]
             try:
                 return from_cache(kept, now=self._clock())
             except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's, under our key
                 await self._cache.delete(key)
-        return await self._generator.generate(prompt)
+        return await self._call(prompt)
 
-    async def _ask(self, prompt: Prompt, key: Key, made: list[Completion]) -> Any:
-        """Return what the cache has, or what the generator makes: that one is put into `made`, too."""
+    async def _ask(self, prompt: Prompt, key: Key, made: list[Completion], led: list[bool]) -> Any:
+        """Return what the cache has, or what the generator makes: that one is put into `made`, too.
+
+        `led` is filled if it was this call that asked, and not another one that was under way already.
+        """
 
         async def make() -> Any:
+            led.append(True)
             if self._near is not None and (similar := await self._find_near(self._near, prompt, key)) is not None:
                 return similar
-            completion = await self._generator.generate(prompt)
+            completion = await self._call(prompt)
             made.append(completion)
             if self._near is not None and _is_good(completion.text, prompt):
                 self._add_near(self._near, prompt, key)

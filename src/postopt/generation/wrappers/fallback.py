@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from postopt.errors import DeadlineExceededError, GenerationError, RefusedError
+from postopt.errors import DeadlineExceededError, RefusedError
 from postopt.generation.base import Generator
 from postopt.generation.constraints import Constraints
+from postopt.generation.wrappers.costs import known, sum_of_costs, tell_unknown_cost
 from postopt.generation.wrappers.history import History
-from postopt.generation.wrappers.order import ORDER, Wrapper, bound_of, sum_of_costs
+from postopt.generation.wrappers.order import ORDER, Wrapper, bound_of, call_of
 from postopt.resilience.deadline import remaining, within
-from postopt.resilience.timeout import Timeout
+from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Brief, Completion, Prompt
 
 RESERVE_SECONDS = 0.05
 """How long before the deadline the last generator is asked at the latest; arbitrary: templates take 10 us."""
+
+_RESERVE_SHARE = 0.02
+"""The same as a share of the time that is left, where that is more; arbitrary."""
 
 
 class Fallback(Wrapper):
@@ -44,6 +48,10 @@ class Fallback(Wrapper):
         self._latest: tuple[Brief | None, Constraints] = None, Constraints(Brief(topic="-"))
         super().__init__(*generators)
         self._bounds = [bound_of(generator) for generator in generators]
+        self._calls = [call_of(generator) for generator in generators]
+        self._keeps = [getattr(generator, "keeps_deadline", False) for generator in generators]
+        self._last = len(generators) - 1
+        self.keeps_deadline = self._keeps[self._last]  # it sees to the others itself
 
     @property
     def place(self) -> int:
@@ -54,7 +62,7 @@ class Fallback(Wrapper):
 
     def max_cost(self, prompt: Prompt) -> float | None:
         """Return what all of them can cost together: each may have to be paid for nothing."""
-        return sum_of_costs([bound(prompt) for bound in self._bounds])
+        return sum_of_costs([known(bound(prompt)) for bound in self._bounds])
 
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer with what the first generator gives that has an answer.
@@ -64,50 +72,49 @@ class Fallback(Wrapper):
             GenerationError: none of them answered; it is the last one's, and its notes name the others'.
         """
         history: History | None = None
-        last = len(self._inner) - 1
-        for index, generator in enumerate(self._inner):
+        for index in range(self._last):
             try:
-                if index == last:
-                    completion = await generator.generate(prompt)
-                else:
-                    completion = await self._ask(generator, prompt, last - index)
-            except RefusedError as error:
-                if history is not None:
-                    history.tell_error(error)
-                raise
+                completion = await self._ask(index, prompt)
             except Exception as error:
                 history = history or History()
-                if index == last:
-                    if isinstance(error, GenerationError):
-                        history.tell_error(error)
+                if _is_refusal(error):
+                    history.tell_error(error)
                     raise
-                history.add_error(generator.name, error)
+                history.add_error(self._inner[index].name, error)
                 continue
-            if index < last and (fault := self._fault(completion, prompt)):
-                history = history or History()
-                history.add_completion(generator.name, completion, fault)
-                continue
-            return completion if history is None else history.tell(completion)
-        raise AssertionError("the last generator answers or raises")
+            if not (fault := self._fault(completion, prompt)):
+                return completion if history is None else history.tell(completion)
+            history = history or History()
+            history.add_completion(self._inner[index].name, completion, fault)
+        history = history or History()
+        try:
+            return history.tell(await self._calls[self._last](prompt))
+        except Exception as error:
+            history.tell_error(error, self._inner[self._last].name)
+            raise
 
-    async def _ask(self, generator: Generator, prompt: Prompt, share: int) -> Completion:
+    async def _ask(self, index: int, prompt: Prompt) -> Completion:
         """Ask a generator that others stand behind, within its share of the time that is left."""
+        call = self._calls[index]
         left = remaining()
         if left is None:
-            return await generator.generate(prompt)
-        seconds = (left - min(RESERVE_SECONDS, left / 4)) / share
-        if seconds <= 0:
+            return await call(prompt)
+        share = self._last - index
+        reserve = min(max(RESERVE_SECONDS, left * _RESERVE_SHARE), left / 4)
+        if left <= 0:
             early = DeadlineExceededError("no time is left")
             early.attempts = 0
             raise early
+        # Those inside end first, and say what became of the call; who does not is cut off a little later.
+        ends, cut = (left - reserve) / share, (left - reserve / 2) / share
         try:
-            with within(seconds):
-                if getattr(generator, "keeps_deadline", False):
-                    return await generator.generate(prompt)
-                return await self._timeout.acall(seconds, generator.generate, prompt)
-        except TimeoutError as error:
-            late = DeadlineExceededError(f"no answer in the {seconds:.3g} s it had")
-            late.unsettled_usd = bound_of(generator)(prompt) or 0.0
+            with within(ends):
+                if self._keeps[index]:
+                    return await call(prompt)
+                return await self._timeout.acall(cut, call, prompt)
+        except TimeUpError as error:
+            late = DeadlineExceededError(f"no answer in the {cut:.3g} s it had")
+            tell_unknown_cost(late, self._bounds[index], prompt)
             raise late from error
 
     def _fault(self, completion: Completion, prompt: Prompt) -> str:
@@ -122,3 +129,10 @@ class Fallback(Wrapper):
             self._latest = prompt.brief, constraints
         broken = len(constraints.violations(completion.text))
         return f"its text broke the brief in {broken} way{'s' * (broken > 1)}" if broken else ""
+
+
+def _is_refusal(error: Exception) -> bool:
+    """Whether it is a refusal, or a group that holds one."""
+    return isinstance(error, RefusedError) or (
+        isinstance(error, ExceptionGroup) and error.subgroup(RefusedError) is not None
+    )

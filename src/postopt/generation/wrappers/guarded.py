@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+import time
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
-from postopt.errors import CircuitOpenError, RateLimitError
+from postopt.clock import Clock
+from postopt.errors import CallRejectedError, RateLimitError
 from postopt.generation.base import Chunk, Generator
 from postopt.generation.prompt import estimate_tokens, render
-from postopt.generation.wrappers.order import Wrapper
+from postopt.generation.wrappers.order import Wrapper, call_of
 from postopt.resilience.breaker import CircuitBreaker
 from postopt.resilience.bulkhead import Bulkhead
 from postopt.resilience.limiter import RateLimiter
@@ -19,12 +21,16 @@ from postopt.types import Completion, Prompt
 _OUTPUT_TOKENS = 256
 """What an answer is thought to have where the prompt sets no limit; arbitrary, and settled at what it had."""
 
+_WAIT = 0.001
+"""Seconds that are no wait yet, but the time of passing by; arbitrary."""
+
 
 class Guarded(Wrapper):
     """Leaves a provider alone while its calls fail, and keeps to the rate and the number of calls that it takes.
 
-    An open circuit refuses before a call waits for its rate, and again after it has. A rate limit that the provider
-    tells of (`RateLimitError.retry_after`) holds up all calls that come after.
+    An open circuit refuses before a call waits for its rate, and the breaker admits it once it may go, or not. A rate
+    limit that the provider tells of (`RateLimitError.retry_after`) holds up all calls that come after. Waits are in
+    the answer's trace.
 
     Attributes:
         breaker: counts how the calls end. Each provider, and each replica of one, needs its own.
@@ -34,6 +40,7 @@ class Guarded(Wrapper):
         breaker: `CircuitBreaker(generator.name)` if None.
         limiter: keeps to a rate of requests and tokens.
         bulkhead: keeps to a number of calls at a time.
+        clock: monotonic seconds, for the trace.
     """
 
     def __init__(
@@ -43,15 +50,16 @@ class Guarded(Wrapper):
         *,
         limiter: RateLimiter | None = None,
         bulkhead: Bulkhead | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(generator)
         self.breaker = CircuitBreaker(generator.name) if breaker is None else breaker
+        self._call = call_of(generator)
+        self._bulkhead = bulkhead
+        self._limiter = limiter
+        self._clock = clock
         self._acall = self.breaker.acall
-        self._generate: Callable[[Prompt], Awaitable[Completion]] = generator.generate
-        if bulkhead is not None:
-            self._generate = partial(self._generate_in_place, bulkhead)
-        if limiter is not None:
-            self._generate = partial(self._generate_at_rate, limiter, self._generate)
+        self._protected = self._call if bulkhead is None else self._call_in_place
 
     # Not `async`: what the breaker returns is awaited as it is, and a frame less on the way of every call.
     def generate(self, prompt: Prompt) -> Coroutine[Any, Any, Completion]:
@@ -63,7 +71,9 @@ class Guarded(Wrapper):
             ShedError: there are too many calls.
             GenerationError: as the generator.
         """
-        return self._acall(self._generate, prompt)
+        if self._limiter is None:
+            return self._acall(self._protected, prompt)
+        return self._call_at_rate(self._limiter, prompt)
 
     async def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """Answer piece by piece, where the generator can; an error counts whenever it comes.
@@ -75,26 +85,42 @@ class Guarded(Wrapper):
             async for chunk in stream:
                 yield chunk
 
-    async def _generate_in_place(self, bulkhead: Bulkhead, prompt: Prompt) -> Completion:
-        return await bulkhead.acall(self._inner[0].generate, prompt)
-
-    async def _generate_at_rate(
-        self, limiter: RateLimiter, generate: Callable[[Prompt], Awaitable[Completion]], prompt: Prompt
-    ) -> Completion:
+    async def _call_at_rate(self, limiter: RateLimiter, prompt: Prompt) -> Completion:
+        self.breaker.check()
+        began = self._clock()
         permit = await limiter.acquire(_tokens(prompt))
-        if self.breaker.state in ("open", "forced_open"):
-            await permit.settle(0)
-            raise CircuitOpenError(
-                f"{self.name}: the circuit opened while the call waited", retry_after=self.breaker.retry_after
-            )
+        waited = self._clock() - began
         try:
-            completion = await generate(prompt)
+            completion = await self._acall(self._protected, prompt)
+        except CallRejectedError:
+            await permit.settle(0)
+            raise
         except RateLimitError as error:
             if error.retry_after is not None:
-                limiter.pause(error.retry_after)
+                await limiter.retry_after(error.retry_after)
             raise
         await permit.settle(completion.usage.input_tokens + completion.usage.output_tokens)
+        return _waited(completion, "rate limit", waited)
+
+    async def _call_in_place(self, prompt: Prompt) -> Completion:
+        assert self._bulkhead is not None  # noqa: S101 - the constructor sees to it
+        began = self._clock()
+        placed = began
+
+        async def call() -> Completion:
+            nonlocal placed
+            placed = self._clock()
+            return await self._call(prompt)
+
+        return _waited(await self._bulkhead.acall(call), "bulkhead", placed - began)
+
+
+def _waited(completion: Completion, where: str, seconds: float) -> Completion:
+    """Return an answer whose trace tells of a wait, if there was one worth the name."""
+    if seconds < _WAIT:
         return completion
+    trace = completion.trace
+    return replace(completion, trace=replace(trace, waits=((where, seconds), *trace.waits)))
 
 
 def _tokens(prompt: Prompt) -> int:

@@ -22,7 +22,7 @@ class History:
         self.attempts += getattr(error, "attempts", 1)
         self.cost_usd += getattr(error, "cost_usd", 0.0)
         self.unsettled_usd += getattr(error, "unsettled_usd", 0.0)
-        self.fallbacks.append(f"{name}: {reason_of(error)}")
+        self.fallbacks += getattr(error, "fallbacks", ()) or [f"{name}: {reason_of(error)}"]
 
     def add_completion(self, name: str, completion: Completion, reason: str) -> None:
         """Take note that an answer was of no use."""
@@ -44,13 +44,16 @@ class History:
         )
         return replace(completion, trace=told)
 
-    def tell_error(self, error: GenerationError) -> None:
-        """Let the error that ends the request say what came before it."""
-        error.attempts += self.attempts
-        error.cost_usd += self.cost_usd
-        error.unsettled_usd += self.unsettled_usd
+    def tell_error(self, error: Exception, name: str = "") -> None:
+        """Let the error that ends the request, of the last generator if that has a name here, say what came before."""
         for fallback in self.fallbacks:
             error.add_note(f"before that, {fallback}")
+        if isinstance(error, GenerationError):
+            own = error.fallbacks or ((f"{name}: {reason_of(error)}",) if name else ())
+            error.fallbacks = (*self.fallbacks, *own)
+            error.attempts += self.attempts
+            error.cost_usd += self.cost_usd
+            error.unsettled_usd += self.unsettled_usd
 
 
 def reason_of(error: BaseException) -> str:

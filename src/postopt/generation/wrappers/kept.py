@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
+from postopt.errors import DeadlineExceededError, GenerationError
+from postopt.resilience.deadline import remaining
 from postopt.types import Completion, Trace
 
 
@@ -14,6 +17,7 @@ def plain(completion: Completion, *, fresh_until: float | None = None) -> dict[s
         "generator": completion.generator,
         "model": completion.trace.model,
         "tier": completion.trace.tier,
+        "source": completion.trace.source,
         "cost_usd": completion.trace.cost_usd + completion.trace.saved_usd,
         "finish_reason": completion.finish_reason,
         "fresh_until": fresh_until,
@@ -32,7 +36,7 @@ def from_cache(kept: dict[str, Any], *, now: float = 0.0) -> Completion:
         trace=Trace(
             tier="cache",
             model=kept["model"],
-            source="primary" if fresh_until is None or now <= fresh_until else "stale",
+            source=kept.get("source", "primary") if fresh_until is None or now <= fresh_until else "stale",
             saved_usd=kept["cost_usd"],
             notes=(f"kept from tier {kept['tier']}",),
         ),
@@ -40,3 +44,20 @@ def from_cache(kept: dict[str, Any], *, now: float = 0.0) -> Completion:
         index=int(kept["index"]),
         seed=None if kept["seed"] is None else int(kept["seed"]),
     )
+
+
+def of_another(error: Exception) -> Exception:
+    """Return the error of a call that somebody else made and pays for, as those get it who waited for the same."""
+    try:
+        copied = copy(error)
+    except Exception:  # noqa: BLE001 - of one that cannot be copied, all get the same
+        return error
+    if isinstance(copied, GenerationError):
+        copied.attempts, copied.cost_usd, copied.unsettled_usd = 0, 0.0, 0.0
+    return copied
+
+
+def may_lead(error: Exception) -> bool:
+    """Whether whoever waited for another's call, which ended so, has more time than that one had."""
+    left = remaining()
+    return isinstance(error, DeadlineExceededError) and (left is None or left > 0)

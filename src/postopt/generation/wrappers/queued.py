@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 
 from postopt.clock import Clock
+from postopt.errors import shown
 from postopt.generation.base import Generator
-from postopt.generation.wrappers.order import Wrapper
+from postopt.generation.wrappers.order import Wrapper, call_of
 from postopt.resilience.deadline import remaining
 from postopt.scheduling.priority import PriorityQueue
 from postopt.types import Completion, Prompt
@@ -24,13 +25,18 @@ class Queued(Wrapper):
         queue: how many at once, and who is next; 64 at once if None (arbitrary). Shared by as many generators as use
             one resource, and closed by whoever made it.
         clock: monotonic seconds, for the trace.
+
+    Raises:
+        ValueError: `queue` is no PriorityQueue.
     """
 
     def __init__(
         self, generator: Generator, queue: PriorityQueue | None = None, *, clock: Clock = time.monotonic
     ) -> None:
+        if queue is not None and not isinstance(queue, PriorityQueue):
+            raise ValueError(f"queue is {shown(queue)}; a PriorityQueue, or None, is needed")
         super().__init__(generator)
-        self._generate = generator.generate
+        self._generate = call_of(generator)
         self._owns_queue = queue is None
         self._queue = PriorityQueue(concurrency=64) if queue is None else queue
         self._clock = clock

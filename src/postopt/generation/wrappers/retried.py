@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from postopt.generation.base import Generator
-from postopt.generation.wrappers.order import Wrapper
+from postopt.generation.wrappers.order import Wrapper, call_of
 from postopt.resilience.retry import Retry
 from postopt.types import Completion, Prompt
 
@@ -20,7 +20,7 @@ class Retried(Wrapper):
 
     def __init__(self, generator: Generator, retry: Retry | None = None) -> None:
         super().__init__(generator)
-        self._generate = generator.generate
+        self._generate = call_of(generator)
         self._retry = Retry() if retry is None else retry
 
     def max_cost(self, prompt: Prompt) -> float | None:
@@ -37,7 +37,7 @@ class Retried(Wrapper):
         trace = replace(
             trace,
             attempts=trace.attempts + tries.attempts - 1,
-            retries=trace.retries + len(tries.errors),
+            retries=trace.retries + tries.attempts - 1,
             waits=(*trace.waits, ("retry", tries.waited)),
             cost_usd=trace.cost_usd + tries.cost_usd,
             unsettled_usd=trace.unsettled_usd + tries.unsettled_usd,

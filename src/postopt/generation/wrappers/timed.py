@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from postopt.errors import DeadlineExceededError, GenerationError, ProviderTimeoutError
 from postopt.generation.base import Generator
+from postopt.generation.wrappers.costs import tell_unknown_cost
 from postopt.generation.wrappers.order import Wrapper
 from postopt.resilience.checks import check_positive
 from postopt.resilience.deadline import remaining
-from postopt.resilience.timeout import Timeout
+from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Completion, Prompt
 
 
 class Timed(Wrapper):
     """Cuts a call off after so many seconds, or at the caller's deadline if that comes first.
+
+    A call ends by its cancellation: one that puts that off is waited for (`Timeout`).
 
     Args:
         generator: who is asked.
@@ -36,22 +39,31 @@ class Timed(Wrapper):
         """Answer in time.
 
         Raises:
-            ProviderTimeoutError: there was no answer in time.
-            DeadlineExceededError: the caller's deadline came before a call could tell anything.
+            ProviderTimeoutError: there was no answer within `seconds`.
+            DeadlineExceededError: there was none before the caller's deadline.
             GenerationError: as the generator.
         """
         left = remaining()
-        limit = self._seconds if left is None or left > self._seconds else left
+        hurried = left is not None and left <= self._seconds
+        limit = left if left is not None and hurried else self._seconds
         try:
             return await self._timeout.acall(limit, self._generate, prompt)
-        except TimeoutError as error:
-            late: GenerationError
-            if limit < self._seconds and limit < self._telling_seconds:
-                late = DeadlineExceededError(f"{self.name}: the deadline left {max(limit, 0.0):.3g} s")
-            else:
-                late = ProviderTimeoutError(f"no answer within {limit:.3g} s", provider=self.name)
-            if limit > 0:
-                late.unsettled_usd = self.max_cost(prompt) or 0.0
-            else:
-                late.attempts = 0
-            raise late from error
+        except TimeUpError as error:
+            raise self._late(limit, prompt, hurried=hurried) from error
+        except Exception as error:
+            tell_unknown_cost(error, self._bound, prompt)
+            raise
+
+    def _late(self, limit: float, prompt: Prompt, *, hurried: bool) -> GenerationError:
+        late: GenerationError
+        if hurried:
+            late = DeadlineExceededError(f"{self.name} gave no answer in the {max(limit, 0.0):.3g} s that were left")
+            if limit >= self._telling_seconds:
+                late.at_fault = "provider"
+        else:
+            late = ProviderTimeoutError(f"no answer within {limit:.3g} s", provider=self.name)
+        if limit > 0:
+            tell_unknown_cost(late, self._bound, prompt)
+        else:
+            late.attempts = 0
+        return late

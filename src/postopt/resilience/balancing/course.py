@@ -8,7 +8,7 @@ from typing import Generic
 from postopt.errors import CallRejectedError, GenerationError
 from postopt.resilience.balancing.member import Member, T
 from postopt.resilience.deadline import remaining
-from postopt.resilience.outcome import Outcome, classify
+from postopt.resilience.outcome import Outcome
 
 GOES_ON = frozenset({"failure", "rejected"})
 """Ends after which another replica may answer the same call."""
@@ -16,11 +16,12 @@ GOES_ON = frozenset({"failure", "rejected"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A send that gave no answer.
+    """A send whose answer, if it gave one, is not the call's.
 
     Attributes:
         replica: the name of who was asked.
-        outcome: what became of it; "rejected" was not sent, "cancelled" lost to a faster answer.
+        outcome: what became of it. "rejected" was not sent; "cancelled" was called off, because another send had
+            ended the call, and nobody knows what it cost; "slow" answered at the same moment as another send.
     """
 
     replica: str
@@ -46,7 +47,8 @@ class Course(Generic[T]):
         self._cost_usd = 0.0
 
     def note(self, member: Member[T], outcome: Outcome) -> None:
-        """Note a send that gave no answer."""
+        """Note a send whose answer is not the call's, and what it has cost."""
+        self._cost_usd += outcome.cost_usd
         if self._attempts is not None:
             self._attempts.append(Attempt(replica=member.name, outcome=outcome))
 
@@ -55,8 +57,8 @@ class Course(Generic[T]):
         self.note(member, outcome)
         self.tried.append(member)
         error = outcome.cause
-        if isinstance(error, GenerationError) and (outcome.cost_usd or self._cost_usd):
-            self._cost_usd = error.cost_usd = self._cost_usd + outcome.cost_usd
+        if self._cost_usd and isinstance(error, GenerationError):
+            error.cost_usd = self._cost_usd
         if outcome.kind == "rejected":
             self._rejection = error
         else:
@@ -75,12 +77,3 @@ class Course(Generic[T]):
         return CallRejectedError(
             "there is no replica to call", hint="discovery has found none so far; see its failures and last_error"
         )
-
-
-def outcome_of(error: BaseException) -> Outcome:
-    """Return the record of a call that raised."""
-    return Outcome(
-        kind=classify(error),
-        cost_usd=error.cost_usd if isinstance(error, GenerationError) else 0.0,
-        cause=error,
-    )

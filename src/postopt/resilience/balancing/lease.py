@@ -5,10 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Generic
 
-from postopt.resilience.balancing.course import outcome_of
 from postopt.resilience.balancing.member import Member, T
 from postopt.resilience.balancing.pool import Pool
-from postopt.resilience.outcome import Kind
+from postopt.resilience.outcome import Kind, of_error
 
 
 class Lease(Generic[T]):
@@ -45,7 +44,7 @@ class Lease(Generic[T]):
         if error is None:
             self.end()
         else:
-            outcome = outcome_of(error)
+            outcome = of_error(error)
             self.end(outcome.kind, retry_after=outcome.retry_after)
 
     def end(self, kind: Kind = "success", *, retry_after: float | None = None) -> None:

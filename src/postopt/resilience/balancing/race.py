@@ -1,24 +1,30 @@
-"""One call that may be sent twice: the first answer counts, the other send is cancelled."""
+"""One call that may be sent twice: what ends it first counts, the other send is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from postopt.clock import Clock
-from postopt.resilience.balancing.course import GOES_ON, Course, outcome_of
+from postopt.resilience.balancing.course import GOES_ON, Course
 from postopt.resilience.balancing.hedging import Hedging
 from postopt.resilience.balancing.member import Member, T
 from postopt.resilience.balancing.pool import Pool
-from postopt.resilience.outcome import Outcome
+from postopt.resilience.outcome import Outcome, of_error, of_result
 
 R = TypeVar("R")
 
 
 class Race(Generic[T, R]):
     """The sends of one call, each in a task of its own.
+
+    The first answer ends the call, and so does the first error after which nobody else is asked. If both are there in
+    the same turn of the event loop, the error counts. Which of the two came first is then an accident, and a refusal
+    is never walked round; so it is with a prompt that is too long or a deadline, as none of them would have been asked
+    of another replica.
 
     Args:
         pool: who can be asked.
@@ -83,12 +89,9 @@ class Race(Generic[T, R]):
 
     def _end(self, member: Member[T], ticket: int, flights: list[None], task: asyncio.Task[R]) -> None:
         flights.pop()
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is not None:
-            outcome = outcome_of(error)
+        outcome = _outcome(task)
+        if outcome.kind != "success" or member.watched:
             self._pool.note(member, ticket, outcome.kind, outcome.retry_after)
-        elif member.watched:
-            self._pool.note(member, ticket, "success")
 
     def _hedge(self) -> None:
         self._may_hedge = False
@@ -100,24 +103,32 @@ class Race(Generic[T, R]):
 
     def _take(self, done: set[asyncio.Task[R]]) -> asyncio.Task[R] | None:
         """Return a task that settles the call, or ask somebody else in place of those that failed."""
-        # Answers first, then in the order in which they were sent.
-        for task in sorted((task for task in self._running if task in done), key=_failed):
-            if task.cancelled():
-                return task
-            member, began = self._running.pop(task)
-            error = task.exception()
-            if error is None:
-                self._take_latency(began)
-                return task
-            outcome = outcome_of(error)
-            if self._course.take(member, outcome):
-                self._send()
-            elif outcome.kind not in GOES_ON:
-                return task
+        ended = [(task, *self._running.pop(task)) for task in list(self._running) if task in done]
+        outcomes = [(task, member, _outcome(task, self._seconds(began))) for task, member, began in ended]
+        decisive = max(outcomes, key=lambda end: _weight(end[2]))  # of equals, whoever was asked first
+        settled, _, outcome = decisive
+        settles = outcome.kind not in GOES_ON
+        if settles:  # it comes last, so that an error that ends the call carries what all the others have cost
+            outcomes.remove(decisive)
+            outcomes.append(decisive)
+        again = 0
+        for task, member, outcome in outcomes:
+            if outcome.kind == "success":
+                self._take_latency(outcome.seconds)
+                if task is not settled:
+                    self._course.note(member, replace(outcome, kind="slow"))
+            else:
+                again += self._course.take(member, outcome)
+        if settles:
+            return settled
+        for _ in range(again):  # once all of them are known not to be asked again
+            self._send()
         return None
 
-    def _take_latency(self, began: float) -> None:
-        seconds = self._clock() - began
+    def _seconds(self, began: float) -> float:
+        return max(0.0, self._clock() - began)
+
+    def _take_latency(self, seconds: float) -> None:
         with self._pool.lock:
             self._hedging.take_latency(seconds)
 
@@ -125,15 +136,22 @@ class Race(Generic[T, R]):
         """Cancel what still runs, and wait until it has ended."""
         for task, (member, began) in self._running.items():
             task.cancel()
+            seconds = self._seconds(began)
             if won:
-                self._take_latency(began)
-                self._course.note(member, Outcome(kind="cancelled"))
+                self._take_latency(seconds)
+            self._course.note(member, Outcome(kind="cancelled", seconds=seconds))
         if self._running:
             await asyncio.wait(self._running)
 
 
-def _failed(task: asyncio.Task[R]) -> bool:
-    return not task.cancelled() and task.exception() is not None
+def _outcome(task: asyncio.Task[R], seconds: float = 0.0) -> Outcome:
+    error = asyncio.CancelledError() if task.cancelled() else task.exception()
+    return of_result(task.result(), seconds=seconds) if error is None else of_error(error, seconds=seconds)
+
+
+def _weight(outcome: Outcome) -> int:
+    """Return what an end decides about its call: 0 for nothing, most for an error after which nobody else is asked."""
+    return 0 if outcome.kind in GOES_ON else 1 if outcome.kind == "success" else 2
 
 
 async def _ask(call: Callable[[T], Awaitable[R]], replica: T) -> R:

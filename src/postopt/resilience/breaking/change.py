@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from postopt.errors import shown
 from postopt.resilience.breaking.machine import State
+from postopt.resilience.breaking.plain import check_plain
 from postopt.resilience.breaking.tally import Tally
-from postopt.resilience.checks import check_callable
 from postopt.resilience.outcome import Outcome
 
 _log = logging.getLogger("postopt.resilience")
@@ -42,6 +42,8 @@ Listener: TypeAlias = Callable[[Change], object]
 class Listeners:
     """Those who are told of changes. What they raise is counted and goes no further, but for an interrupt.
 
+    An interrupt (KeyboardInterrupt, SystemExit) is counted, too, and goes on to whoever made the change.
+
     Attributes:
         errors: how often one raised.
     """
@@ -56,7 +58,7 @@ class Listeners:
             raise ValueError(f"listeners is {shown(listeners)}; {needed}") from error
         self.errors = Tally()
         for listener in self._listeners:
-            check_callable("each of listeners", listener, "takes a Change")
+            check_plain("each of listeners", listener, "takes a Change")
 
     def tell(self, change: Change) -> None:
         """Call them all with it, in order."""
@@ -64,6 +66,7 @@ class Listeners:
             try:
                 listener(change)
             except (KeyboardInterrupt, SystemExit):
+                self.errors.tick()
                 raise
             except BaseException as error:  # noqa: BLE001 - no listener may change the result of a call
                 self.errors.tick()

@@ -23,9 +23,10 @@ from postopt.resilience.breaking.shut import Shut, forced, tried
 from postopt.resilience.breaking.tally import Tally
 from postopt.resilience.breaking.turns import Turns
 from postopt.resilience.breaking.windows import CountWindow, TimeWindow
-from postopt.resilience.outcome import Outcome, Phase
+from postopt.resilience.outcome import Outcome, Phase, of_error, of_result
 
 _SUCCESS = Outcome(kind="success")
+_CANCELLED = Outcome(kind="cancelled")
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -89,8 +90,25 @@ class Circuit:
             self._tell()
         if ticket is None:
             self._refused.tick()
-            raise self._refusal()
+            raise self._refusal(self.retry_after())
         return ticket
+
+    def check(self) -> None:
+        """Raise what `enter` would raise now, and count it; let nothing through.
+
+        Raises:
+            CircuitOpenError: no call is let through just now.
+        """
+        if self._window is not None:
+            return
+        shut = self._shut
+        if shut is not None and shut.since <= (now := self.clock()) < shut.until:
+            self._refused.tick()
+            raise shut.error(now)
+        seconds = self.retry_after()
+        if seconds != 0:
+            self._refused.tick()
+            raise self._refusal(seconds)
 
     def hear(
         self,
@@ -111,29 +129,44 @@ class Circuit:
             phase: how far it came.
         """
         if isinstance(ticket, CountWindow):
-            self._turns.tell(self._decide, self._machine.settle_numbered, ticket, ended)
-            if self._machine.changes:
-                self._tell()
+            self._hear_numbered(ticket, ended, of_result(result, phase=phase))
             return
         seconds = max(0.0, ended - ticket.started)
-        kind = self._settings.judge.judge(None, result, seconds, slow=slow)
+        try:
+            kind = self._settings.judge.judge(None, result, seconds, slow=slow)
+        except BaseException:
+            self.lose(ticket)
+            raise
         window = self._window
         if kind == "success" and isinstance(window, CountWindow) and ticket.epoch == window.epoch:
             number = window.end()
             if window.watch:
-                self.hear(window, number, result)
+                self._hear_numbered(window, number, of_result(result, phase=phase, seconds=seconds))
             return
         if kind == "success" and window is not None:
             outcome = _SUCCESS  # it closes nothing, so nobody asks how long it took
         else:
-            outcome = Outcome(kind=kind, phase=phase, seconds=seconds)
+            outcome = of_result(result, kind=kind, phase=phase, seconds=seconds)
         self._settle(ticket, outcome)
 
     def fail(self, ticket: Ticket | CountWindow, cause: BaseException, *, phase: Phase = "", ours: bool = True) -> None:
         """Take what a call raised; it is not `ours` if the caller has thrown it in."""
         seconds = 0.0 if isinstance(ticket, CountWindow) else max(0.0, self.clock() - ticket.started)
-        kind = self._settings.judge.judge(cause, None, seconds) if ours else "cancelled"
-        self._settle(ticket, Outcome(kind=kind, phase=phase, seconds=seconds, cause=cause))
+        try:
+            kind = self._settings.judge.judge(cause, None, seconds) if ours else "cancelled"
+        except BaseException:
+            self.lose(ticket)
+            raise
+        self._settle(ticket, of_error(cause, kind=kind, phase=phase, seconds=seconds))
+
+    def lose(self, ticket: Ticket | CountWindow) -> None:
+        """Take that nobody will say how a call ended, or that an interrupt came while it was judged."""
+        self._settle(ticket, _CANCELLED)
+
+    def _hear_numbered(self, window: CountWindow, number: float, outcome: Outcome) -> None:
+        self._turns.tell(self._decide, self._machine.settle_numbered, window, number, outcome)
+        if self._machine.changes:
+            self._tell()
 
     def _settle(self, ticket: Ticket | CountWindow, outcome: Outcome) -> None:
         self._turns.tell(self._decide, self._machine.settle, ticket, outcome)
@@ -225,8 +258,7 @@ class Circuit:
         else:
             self._shut = None
 
-    def _refusal(self) -> CircuitOpenError:
-        seconds = self.retry_after()
+    def _refusal(self, seconds: float | None) -> CircuitOpenError:
         return forced(self.name) if seconds is None else tried(self.name, seconds)
 
     def _metrics(self) -> BreakerMetrics:

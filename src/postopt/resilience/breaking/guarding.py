@@ -9,11 +9,12 @@ from typing import Any
 
 from postopt.resilience.breaking import streams
 from postopt.resilience.breaking.circuit import Circuit
+from postopt.resilience.breaking.plain import body
 
 
 def guarding(circuit: Circuit, function: Callable[..., Any]) -> Callable[..., Any]:
     """Return `function` with `circuit` around each of its calls, or of its streams."""
-    kind = function if inspect.isroutine(function) or isinstance(function, partial) else type(function).__call__
+    kind = body(function)
     if inspect.iscoroutinefunction(kind):
         guarded = _coroutine(circuit, function)
     elif inspect.isasyncgenfunction(kind):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import get_args
 
 from postopt.errors import shown
+from postopt.resilience.breaking.plain import check_plain
 from postopt.resilience.breaking.tally import Tally
-from postopt.resilience.checks import check_callable
 from postopt.resilience.outcome import Classifier, Kind, classify
 
 _KINDS = frozenset(get_args(Kind))
@@ -17,7 +17,7 @@ class Judge:
 
     A call that was cancelled is neutral whatever the classifier says. A call that something further in refused to
     make is ignored: whoever was to be called was not asked. A classifier that raises, or says what is no kind, is
-    counted and does not matter.
+    counted and does not matter, but that an interrupt (KeyboardInterrupt, SystemExit) goes on.
 
     Attributes:
         errors: how often the classifier failed.
@@ -40,7 +40,7 @@ class Judge:
         if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in self._ignore):
             raise ValueError(f"ignore is {shown(ignore)}; types of exceptions are needed")
         if classifier is not None:
-            check_callable("classify", classifier, "judges a call")
+            check_plain("classify", classifier, "judges a call")
         self._classifier = classifier
         self._slow = slow_call_seconds
         self.errors = Tally()
@@ -74,7 +74,10 @@ class Judge:
             kind = classifier(cause, result, seconds)
             if kind in _KINDS:
                 return kind
-        except Exception:  # noqa: BLE001, S110 - a judgement must not take the place of a result; it is counted below
+        except (KeyboardInterrupt, SystemExit):
+            self.errors.tick()
+            raise
+        except BaseException:  # noqa: BLE001, S110 - a judgement must not take the place of a result; it is counted below
             pass
         self.errors.tick()
         return otherwise

@@ -165,11 +165,11 @@ class Machine:
         elif self.window is not None and kind in ("success", "failure", "slow") and self.window.take(kind, now):
             self._open(now, outcome)
 
-    def settle_numbered(self, now: float, window: CountWindow, number: int) -> None:
+    def settle_numbered(self, now: float, window: CountWindow, number: int, outcome: Outcome) -> None:
         """Take a success that has its number in `window`, which is watched."""
         if window is self.window:
             if window.take_numbered(number):
-                self._open(now, Outcome(kind="success"))
+                self._open(now, outcome)
         elif window.came_late(number):
             self.counts.success += 1
             self._take_stale()
@@ -214,7 +214,7 @@ class Machine:
             return self.open_until - now if now < self.open_until else self.probe_wait()
         if self.state == "half_open":
             full = len(self.probes) >= self._probing.most
-            return max(0.0, min(self.probes.values()) - now) if full else self.probe_wait()
+            return max(min(self.probes.values()) - now if full else 0.0, self.probe_wait())
         return 0.0
 
     def successes(self) -> int:

@@ -17,7 +17,7 @@ AsyncStream: TypeAlias = AsyncIterable[T] | Awaitable[AsyncIterable[T]]
 
 
 class Pace:
-    """How long a stream makes wait: for its first item, and from each to the next.
+    """How long a stream makes wait: for its first item, from each to the next, and for its end.
 
     Only the time counts for which the stream was asked, not what the consumer does between two items.
 
@@ -39,10 +39,14 @@ class Pace:
         if self._most is not None:
             self._asked = self._clock()
 
-    def got(self) -> None:
-        """End to wait."""
+    def end(self) -> None:
+        """End to wait, whether there is another item or none."""
         if self._most is not None and self._clock() - self._asked > self._most:
             self.slow = True
+
+    def got(self) -> None:
+        """End to wait, with an item."""
+        self.end()
         self._most = self._most_later
         self.phase = "stream"
 
@@ -62,6 +66,7 @@ def iterate(circuit: Circuit, function: Callable[..., Iterable[T]], args: tuple[
             try:
                 item = advance()
             except StopIteration as stop:
+                pace.end()
                 result = stop.value
                 break
             pace.got()
@@ -102,6 +107,7 @@ async def aiterate(
             try:
                 item = await advance()
             except StopAsyncIteration:
+                pace.end()
                 break
             pace.got()
             try:

@@ -15,7 +15,7 @@ from typing import Any
 from postopt.clock import Clock
 from postopt.resilience.breaking.sharing import SharedCircuit
 from postopt.resilience.checks import check_callable, check_positive
-from postopt.resilience.remote.redis import RedisError, connect, shown_url
+from postopt.resilience.remote.redis import connect, shown_url
 
 KEEP_SECONDS = 86_400
 """How long Redis keeps the numbers of a circuit of which nobody says anything any more; a day is arbitrary."""
@@ -76,7 +76,8 @@ class RedisCircuitState:
     One object serves any number of breakers; several of one name count as several processes.
 
     Attributes:
-        failures: rounds that Redis did not answer.
+        failures: rounds that Redis did not answer, or in which something else went wrong, such as a breaker's listener
+            that raised SystemExit. The next round comes all the same.
 
     Args:
         url: the Redis, as redis-py reads it.
@@ -116,7 +117,7 @@ class RedisCircuitState:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._members: list[_Member] = []
-        self._carrying = False
+        self._carrying: threading.Thread | None = None
         self._pause = threading.Event()  # that nobody sets
 
     def join(self, circuit: SharedCircuit) -> Callable[[], float]:
@@ -125,33 +126,40 @@ class RedisCircuitState:
         member = _Member(circuit, interval=self._interval, patience=patience, clock=self._clock)
         with self._lock:
             self._members.append(member)
-            if not self._carrying:
-                self._carrying = self._start()
+            if self._carrying is None:
+                self._start()
         return member.wait
 
-    def _start(self) -> bool:
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._carry, name="postopt-circuits", daemon=True)
+        self._carrying = thread
         try:
-            threading.Thread(target=self._carry, name="postopt-circuits", daemon=True).start()
+            thread.start()
         except RuntimeError:  # there is no room for another thread, or the interpreter is about to end
+            self._carrying = None
             self.failures += 1
-            return False
-        return True
 
     def _carry(self) -> None:
-        with self._connect() as client:
-            while self._go_on():
-                try:
-                    self._round(client)
-                except (RedisError, OSError):
-                    self.failures += 1
-                self._pause.wait(self._interval)
+        try:
+            with self._connect() as client:
+                while self._go_on():
+                    try:
+                        self._round(client)
+                    except BaseException:  # noqa: BLE001 - of whatever kind, the next round may go well
+                        self.failures += 1
+                    self._pause.wait(self._interval)
+        finally:
+            with self._lock:
+                if self._carrying is threading.current_thread():  # else it has ended before, and another has begun
+                    self._carrying = None
 
     def _go_on(self) -> bool:
         """Forget the circuits that are gone; tell whether there are any."""
         with self._lock:
             self._members = [member for member in self._members if member.circuit() is not None]
-            self._carrying = bool(self._members)
-            return self._carrying
+            if not self._members:
+                self._carrying = None
+            return bool(self._members)
 
     def _round(self, client: Any) -> None:  # redis.Redis, which only client.py imports
         asked = []
@@ -160,10 +168,18 @@ class RedisCircuitState:
             circuit = member.circuit()
             if circuit is not None:
                 asked.append((member, circuit))
-                root = f"{self._prefix}{{{circuit.name}}}"  # in braces: in a cluster all three are in one place
-                pipeline.eval(_ROUND, 3, f"{root}:open", f"{root}:lease", f"{root}:numbers", *member.ask(circuit))
+                pipeline.eval(_ROUND, 3, *self._keys(circuit.name), *member.ask(circuit))
         for (member, circuit), answer in zip(asked, pipeline.execute(), strict=True):
-            member.hear(circuit, *answer)
+            try:
+                member.hear(circuit, *answer)
+            except BaseException:  # noqa: BLE001 - an interrupt of its listener, and the others have to hear, too
+                self.failures += 1
+
+    def _keys(self, name: str) -> list[bytes]:
+        """Return the keys of a circuit; the name is in braces, so that in a cluster all three are in one place."""
+        root = f"{self._prefix}{{{name}}}"
+        # One name that is no UTF-8 would otherwise end the round of all.
+        return [f"{root}:{what}".encode("utf-8", "surrogatepass") for what in ("open", "lease", "numbers")]
 
     def __repr__(self) -> str:
         return f"RedisCircuitState({self._shown!r})"
