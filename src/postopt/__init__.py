@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from postopt.events import EventBus
     from postopt.generation import Generator
     from postopt.generation.templates import TemplateGenerator
+    from postopt.resilience import Budget, CircuitBreaker, Price
     from postopt.types import Brief, Completion, Post, Posts, Prompt, Rejection, Trace, Usage
     from postopt.writer import PostWriter
 
@@ -26,6 +27,8 @@ __all__ = [
     "BackendUnavailableError",
     "Brief",
     "BriefError",
+    "Budget",
+    "CircuitBreaker",
     "Completion",
     "EngineReport",
     "EventBus",
@@ -38,6 +41,7 @@ __all__ = [
     "PostWriter",
     "PostoptError",
     "Posts",
+    "Price",
     "Prompt",
     "Rejection",
     "TemplateGenerator",
@@ -52,6 +56,7 @@ _HOMES = {
     "Generator": "postopt.generation",
     "TemplateGenerator": "postopt.generation.templates",
     "PostWriter": "postopt.writer",
+    **dict.fromkeys(["Budget", "CircuitBreaker", "Price"], "postopt.resilience"),
     **dict.fromkeys(["Brief", "Completion", "Post", "Posts", "Prompt", "Rejection", "Trace", "Usage"], "postopt.types"),
 }
 

@@ -67,7 +67,7 @@ def write(generator, *, n=1, deadline=None, brief=BRIEF, times=1):
 class TestShape:
     def test_one_model_needs_no_balance(self):
         nest = standard(Model("a", "small"))
-        assert repr(nest) == "Fallback(Coalesced(Queued(Retried(Guarded(Timed(a))))), templates)"
+        assert repr(nest) == "Fallback(Coalesced(Queued(Budgeted(Retried(Guarded(Timed(a)))))), templates)"
 
     def test_replicas_are_balanced_and_models_stand_in_for_each_other(self):
         models = [Model("a", "big"), Model("b", "small"), Model("c", "big")]
@@ -82,7 +82,7 @@ class TestShape:
 
     def test_a_generator_without_a_model_is_one_of_its_own(self):
         nest = standard([ScriptedGenerator([], name="x"), ScriptedGenerator([], name="y")])
-        assert "Fallback(Retried(Guarded(Timed(x))), Retried(Guarded(Timed(y))))" in repr(nest)
+        assert "Budgeted(Fallback(Retried(Guarded(Timed(x))), Retried(Guarded(Timed(y)))))" in repr(nest)
 
     def test_no_model_is_an_error(self):
         with pytest.raises(ValueError, match="no generator was given"):
@@ -146,8 +146,8 @@ class TestMoney:
         assert budget.spent == sum(post.trace.cost_usd for post in paid) <= 1.0
         assert posts[-1].trace.fallbacks == ("a: budget exceeded",)
 
-    def test_a_brief_with_no_money_gets_templates(self):
-        budget = Budget(usd_total=1.0)
+    @pytest.mark.parametrize("budget", [None, Budget(usd_total=1.0)])
+    def test_a_brief_with_no_money_gets_templates(self, budget):
         brief = Brief(topic="fresh bread", budget=0)
         posts, _ = write(standard(Model("a", "small"), budget=budget), brief=brief)
         assert posts[0].trace.source == "templates"

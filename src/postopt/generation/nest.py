@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import cast
 
 from postopt.caching.tiered import TieredCache
 from postopt.errors import shown
@@ -51,9 +52,9 @@ def standard(
             templates,
         )
 
-    What there is only one of needs no `Balanced` or inner `Fallback`; without a cache or a budget, `Cached` or
-    `Budgeted` are left out. The templates stand outermost: they also answer what the queue has no room for, the budget
-    no money and the deadline no time, and nothing that they wrote is kept in place of a model's answer.
+    What there is only one of needs no `Balanced` or inner `Fallback`; without a cache, `Cached` is left out. The
+    templates stand outermost: they also answer what the queue has no room for, the budget no money and the deadline no
+    time, and nothing that they wrote is kept in place of a model's answer.
 
     Args:
         remote: a generator, or several in the order in which they are asked. Those with the same `model` are replicas
@@ -61,7 +62,7 @@ def standard(
         templates: who answers when nobody else does; `TemplateGenerator()` if None.
         cache: keeps answers; not closed with this.
         ttl: seconds that a kept answer is fresh, or None for ever.
-        budget: limits what is spent. Every generator needs a price then.
+        budget: limits what is spent. Every generator needs a price then, and for briefs that have a budget.
         queue: limits how many calls run at once; 64 if None.
         seconds: how long one call of a model may take.
         breaker: makes the breaker of a generator, given its name. Unless given, three failures in a row open it for a
@@ -71,22 +72,26 @@ def standard(
     Raises:
         ValueError: no generator, or one twice, or a setting out of its range.
     """
-    remotes = [remote] if hasattr(remote, "generate") else list(remote)
-    for generator in remotes:
-        if not hasattr(generator, "generate"):
-            raise ValueError(f"{shown(generator)} is no generator: it has no `generate`")
-    if len({id(generator) for generator in remotes}) < len(remotes):
+    remotes = _listed(remote)
+    for one in remotes:
+        if not hasattr(one, "generate"):
+            raise ValueError(f"{shown(one)} is no generator: it has no `generate`")
+    if len({id(one) for one in remotes}) < len(remotes):
         raise ValueError("a generator was given twice")
     if not remotes:
         raise ValueError("no generator was given; with templates alone, use TemplateGenerator()")
     providers = [_provider(replicas, seconds, breaker) for replicas in _by_model(remotes)]
     generator: Generator = providers[0] if len(providers) == 1 else Fallback(*providers)
-    if budget is not None:
-        generator = Budgeted(generator, budget)
-    generator = Coalesced(Queued(generator, queue))
+    generator = Coalesced(Queued(Budgeted(generator, budget), queue))
     if cache is not None:
         generator = Cached(generator, cache, ttl=ttl)
     return Fallback(generator, TemplateGenerator() if templates is None else templates)
+
+
+def _listed(remote: Generator | Iterable[Generator]) -> list[Generator]:
+    if hasattr(remote, "generate"):
+        return [cast("Generator", remote)]
+    return list(remote)
 
 
 def _by_model(generators: list[Generator]) -> list[list[Generator]]:

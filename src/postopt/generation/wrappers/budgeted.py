@@ -26,17 +26,18 @@ class Budgeted(Wrapper):
 
     Args:
         generator: who is asked; it says by `max_cost` what a call can cost.
-        budget: what may be spent, perhaps by other generators too.
+        budget: what may be spent, perhaps by other generators too; if None, only briefs with a budget are limited.
 
     Raises:
         ValueError: `budget` is no Budget.
     """
 
-    def __init__(self, generator: Generator, budget: Budget) -> None:
-        if not isinstance(budget, Budget):
-            raise ValueError(f"budget is {shown(budget)}; a Budget is needed: Budget(usd_per_day=20)")  # noqa: TRY004 - as others
+    def __init__(self, generator: Generator, budget: Budget | None = None) -> None:
+        if budget is not None and not isinstance(budget, Budget):
+            raise ValueError(f"budget is {shown(budget)}; a Budget is needed: Budget(usd_per_day=20)")
         super().__init__(generator)
-        self.keeps_deadline = self.keeps_deadline and budget.in_memory  # nobody cuts off a ledger that hangs
+        # Nobody cuts off a ledger that hangs.
+        self.keeps_deadline = self.keeps_deadline and (budget is None or budget.in_memory)
         self._generate = call_of(generator)
         self._budget = budget
         self._of_briefs: OrderedDict[tuple[str, Brief], Budget] = OrderedDict()
@@ -49,9 +50,12 @@ class Budgeted(Wrapper):
             UnknownPriceError: nobody knows what the call can cost, and the budget does not allow that.
             GenerationError: as the generator.
         """
-        if prompt.brief.budget is None:
-            return await self._pay(self._budget, prompt, self._generate)
-        return await self._pay(self._budget, prompt, partial(self._pay, self._of(prompt), then=self._generate))
+        generate = self._generate
+        if prompt.brief.budget is not None:
+            generate = partial(self._pay, self._of(prompt), then=generate)
+        if self._budget is None:
+            return await generate(prompt)
+        return await self._pay(self._budget, prompt, generate)
 
     async def _pay(self, budget: Budget, prompt: Prompt, then: Callable[[Prompt], Awaitable[Completion]]) -> Completion:
         bound = known(self._bound(prompt))
@@ -77,9 +81,8 @@ class Budgeted(Wrapper):
         key = prompt.tenant, prompt.brief
         budget = self._of_briefs.get(key)
         if budget is None:
-            budget = self._of_briefs[key] = Budget(
-                usd_total=prompt.brief.budget, on_unknown_price=self._budget.on_unknown_price
-            )
+            unknown = "refuse" if self._budget is None else self._budget.on_unknown_price
+            budget = self._of_briefs[key] = Budget(usd_total=prompt.brief.budget, on_unknown_price=unknown)
             if len(self._of_briefs) > _BRIEFS:
                 self._of_briefs.popitem(last=False)
         self._of_briefs.move_to_end(key)

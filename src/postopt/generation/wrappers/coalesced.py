@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from postopt.caching.base import Key
 from postopt.caching.coalescing import Coalescer
-from postopt.caching.keys import cache_key
 from postopt.generation.base import Generator
 from postopt.generation.wrappers.kept import from_cache, may_lead, of_another, plain
 from postopt.generation.wrappers.order import Wrapper, call_of
@@ -30,27 +28,26 @@ class Coalesced(Wrapper):
 
     async def generate(self, prompt: Prompt) -> Completion:
         """Answer, or wait for the answer that is on its way; raises what the generator raises."""
-        key = cache_key(prompt, generator=self.name)
         try:
-            return await self._share(prompt, key)
+            return await self._share(prompt)
         except _FollowerError as error:
             if not may_lead(error.cause):
                 raise of_another(error.cause) from error.cause
         try:
-            return await self._share(prompt, key)
+            return await self._share(prompt)
         except _FollowerError as error:
             raise of_another(error.cause) from error.cause
 
-    async def _share(self, prompt: Prompt, key: Key) -> Completion:
+    async def _share(self, prompt: Prompt) -> Completion:
         led = False
-
+        # The prompt itself, not its digest, which takes ten times as long: nothing of this leaves the process.
         async def lead() -> Completion:
             nonlocal led
             led = True
             return await self._call(prompt)
 
         try:
-            completion = await self._coalescer.run(key, lead)
+            completion = await self._coalescer.run((self.name, prompt), lead)
         except Exception as error:
             if led:
                 raise
