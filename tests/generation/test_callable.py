@@ -28,6 +28,7 @@ from postopt.types import Brief, Completion, Prompt, Trace, Usage
 
 PROMPT = Prompt(brief=Brief(topic="bread"), text="Sell bread", variant=2, seed=40)
 PRICE = Price(input=1.0, output=2.0)
+NAN, INF = float("nan"), float("inf")
 
 
 def ask(result, **settings):
@@ -140,7 +141,10 @@ class TestWhatComesBack:
         assert ask(message).usage == Usage(input_tokens=3, output_tokens=2)
         assert ask(SimpleNamespace(content="x")).usage.estimated
 
-    @pytest.mark.parametrize("result", [None, 5, b"x", {}, {"choices": [{}]}, SimpleNamespace(content=[1]), []])
+    @pytest.mark.parametrize(
+        "result",
+        [None, 5, b"x", {}, {"choices": [{}]}, {"choices": 5}, {"choices": "x"}, SimpleNamespace(content=[1]), []],
+    )
     def test_of_any_other_kind_is_malformed(self, result):
         with pytest.raises(MalformedAnswerError, match="the function returned a"):
             ask(result)
@@ -155,10 +159,10 @@ class TestWhatComesBack:
         ],
     )
     def test_of_no_use_says_what_it_cost(self, choice, kind):
-        usage = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+        usage = {"prompt_tokens": 1_000_000, "completion_tokens": 500_000}
         with pytest.raises(kind) as caught:
             ask({"choices": [choice], "usage": usage}, price=PRICE)
-        assert caught.value.cost_usd == 1.0
+        assert caught.value.cost_usd == 2.0
         with pytest.raises(kind) as caught:
             ask({"choices": [choice], "usage": usage}, cost=lambda _: 0.25)
         assert caught.value.cost_usd == 0.25
@@ -166,6 +170,24 @@ class TestWhatComesBack:
     def test_may_say_what_it_cost(self):
         assert ask("x", cost=lambda _: 0.25).trace.cost_usd == 0.25
         assert ask("x", price=PRICE, cost=lambda _: None).trace.cost_usd > 0
+
+    @pytest.mark.parametrize("cost", [lambda _: 1 / 0, *(lambda _, c=c: c for c in (NAN, INF, -1, True, "1", [0.25]))])
+    def test_whose_cost_cannot_be_read_is_priced(self, cost):
+        assert ask("x", price=PRICE, cost=cost).trace.cost_usd == ask("x", price=PRICE).trace.cost_usd
+
+    def test_that_nobody_counted_may_cost_up_to_the_bound(self):
+        trace = ask("x", price=PRICE, max_cost_usd=0.5).trace
+        assert trace.cost_usd + trace.unsettled_usd == 0.5
+        assert ask("x", max_cost_usd=0.5).trace.unsettled_usd == 0.5
+        assert ask("x", cost=lambda _: 0.25, max_cost_usd=0.5).trace.unsettled_usd == 0.0
+        with pytest.raises(EmptyAnswerError) as caught:
+            ask("", max_cost_usd=0.5)
+        assert caught.value.unsettled_usd == 0.5
+
+    def test_that_cannot_be_a_usage_is_estimated(self):
+        choice = {"message": {"content": "x"}, "finish_reason": "stop"}
+        counts = {"prompt_tokens": 3, "completion_tokens": 0}
+        assert ask({"choices": [choice], "usage": counts}).usage.estimated
 
 
 def named(name, base=Exception, **attributes):

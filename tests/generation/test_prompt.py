@@ -112,6 +112,11 @@ class TestForOtherClients:
         with pytest.raises(InvalidRequestError, match=r"prompt\.top_p"):
             sampling(Prompt(brief=BRIEF, top_p=value))
 
+    @pytest.mark.parametrize("max_tokens", [0, -1, True, 1.5, "7"])
+    def test_a_limit_of_no_tokens_is_refused(self, max_tokens):
+        with pytest.raises(InvalidRequestError, match=r"prompt\.max_tokens"):
+            sampling(Prompt(brief=BRIEF, max_tokens=max_tokens))
+
 
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("a", 1), ("abcd", 1), ("abcde", 2), ("ñññ", 2), ("\ud800", 1)])
 def test_tokens_are_estimated_by_bytes(text, tokens):

@@ -98,7 +98,14 @@ class Listed(dict):
 
 @pytest.mark.parametrize(
     ("hidden", "cost"),
-    [({"response_cost": 0.25}, 0.25), ({"response_cost": None}, 0.0), ({"response_cost": -1}, 0.0), (None, 0.0)],
+    [
+        ({"response_cost": 0.25}, 0.25),
+        ({"response_cost": None}, 0.0),
+        ({"response_cost": -1}, 0.0),
+        ({"response_cost": float("inf")}, 0.0),
+        ({"response_cost": float("nan")}, 0.0),
+        (None, 0.0),
+    ],
 )
 def test_a_router_is_asked_with_all_that_the_prompt_says(hidden, cost):
     asked = []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 from postopt.backends.json import JSON
@@ -19,7 +20,8 @@ from postopt.errors import (
 from postopt.generation.prompt import messages
 from postopt.generation.remote.answer import Answer, read_usage
 from postopt.generation.remote.foreign import failure_of
-from postopt.generation.remote.verdict import Verdicts
+from postopt.generation.remote.redaction import Redaction
+from postopt.generation.remote.verdict import Asked, Verdicts
 from postopt.resilience.checks import check_amount, check_callable, check_name
 from postopt.resilience.price import Price
 from postopt.types import Completion, Prompt
@@ -38,10 +40,12 @@ class CallableGenerator:
         generator = CallableGenerator(ask, name="m@openai", price=Price(input=0.15, output=0.6))
 
     It may return a text, a `Completion`, what OpenAI's interface answers (a mapping or an object with `choices`), or a
-    message of LangChain's (an object with `content`). A usage that comes with it is priced, one that does not is
-    estimated. An answer without text, refused or cut at its limit of tokens is the error that `OpenAIGenerator` raises
-    for it. Errors of clients become ours by their class's name, their status or their kind, with the client's as the
-    cause (`failure_of`); all others, which are mistakes in the function, are let through.
+    message of LangChain's (an object with `content`). A usage that comes with it is priced, one that does not, or that
+    cannot be, is estimated; what the call may have cost beyond an estimate, up to `max_cost_usd`, is in
+    `trace.unsettled_usd`, and so is all of it where nobody knows a price. An answer without text, refused or cut at its
+    limit of tokens is the error that `OpenAIGenerator` raises for it. Errors of clients become ours by their class's
+    name, their status or their kind, with the client's as the cause (`failure_of`); all others, which are mistakes in
+    the function, are let through.
 
     A coroutine function is awaited. Any other is called in a thread of the loop's default executor, and what it returns
     is awaited if it can be. A cancelled call is left alone by its caller at once, but a thread goes on until its
@@ -55,8 +59,9 @@ class CallableGenerator:
         name: how traces, metrics and cache keys call it.
         model: for the trace; `name` unless given.
         tier: for the trace: "remote" or "local".
-        price: what tokens cost.
-        cost: reads off an answer what it cost in US dollars, for clients that say so; None where it does not say.
+        price: what tokens of `model` cost; a prompt that names another has no known price.
+        cost: reads off an answer what it cost in US dollars, for clients that say so; None where it does not say. If
+            it raises, or returns what no cost is, nobody knows.
         max_cost_usd: the most that a call can cost, for budgets.
 
     Raises:
@@ -85,7 +90,7 @@ class CallableGenerator:
         self._cost = cost
         self._max_cost = None if max_cost_usd is None else check_amount("max_cost_usd", max_cost_usd, "US dollars")
         self._verdicts = Verdicts(
-            name, self._model, price=price, schema=None, accepts_truncated=False, json=JSON, secrets=()
+            name, self._model, price=price, max_cost=self.max_cost, schema=None, accepts_truncated=False, json=JSON
         )
 
     def max_cost(self, prompt: Prompt) -> float | None:  # noqa: ARG002 - others need it
@@ -99,6 +104,8 @@ class CallableGenerator:
             GenerationError: the function raised one, or its client an error that amounts to one; or its answer is of
                 no use.
         """
+        words = "\n".join(message["content"] for message in messages(prompt))
+        asked = Asked(prompt, words, Redaction((), words))
         try:
             result = await self._call(prompt)
         except GenerationError:
@@ -107,22 +114,26 @@ class CallableGenerator:
             failure = failure_of(error, self.name)
             if failure is None:
                 raise
+            failure.request_id = asked.redaction.name(failure.request_id)
             if isinstance(failure, ProviderTimeoutError | UnreachableError):  # it may have arrived all the same
                 failure.unsettled_usd = self._max_cost or 0.0
             raise failure from error
         if isinstance(result, Completion):
             return result
-        answer = self._read(result)
+        answer, cost = Answer(), self._cost_of(result)
         try:
-            completion = self._verdicts.completion(
-                answer, prompt, "\n".join(message["content"] for message in messages(prompt)), self
-            )
+            self._read(answer, result)
+            completion = self._verdicts.completion(answer, asked, self)
         except ProviderError as error:
-            error.cost_usd = self._cost_of(result, error.cost_usd)
+            if cost is None:
+                self._verdicts.settle(error, answer, asked)
+            else:
+                error.cost_usd = cost
             raise
-        trace = completion.trace
-        cost = self._cost_of(result, trace.cost_usd)
-        return replace(completion, trace=replace(trace, tier=self._tier, cost_usd=cost))
+        trace = replace(completion.trace, tier=self._tier)
+        if cost is not None:
+            trace = replace(trace, cost_usd=cost, unsettled_usd=0.0)
+        return replace(completion, trace=trace)
 
     def error(self, kind: type[ProviderError], message: str, **more: Any) -> ProviderError:
         """Return an error of this generator's."""
@@ -137,16 +148,23 @@ class CallableGenerator:
             raise error
         return await result if inspect.isawaitable(result) else result
 
-    def _read(self, result: object) -> Answer:
+    def _read(self, answer: Answer, result: object) -> None:
         try:
-            return _answer_in(result)
+            _read_into(answer, result)
         except ValueError as error:
             what = f"the function returned a {type(result).__name__} that holds no answer"
             raise self.error(MalformedAnswerError, f"{what}: {error}") from error
 
-    def _cost_of(self, result: object, priced: float) -> float:
-        cost = None if self._cost is None else self._cost(result)
-        return priced if cost is None else check_amount("cost", cost, "US dollars")
+    def _cost_of(self, result: object) -> float | None:
+        """Return what the function `cost` says, or None if that is nothing: the answer has been paid for already."""
+        if self._cost is None:
+            return None
+        try:
+            cost = self._cost(result)
+        except Exception:  # noqa: BLE001 - the host's own function, whatever it raises
+            return None
+        known = isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < inf
+        return float(cost) if known and cost is not None else None
 
 
 def _awaitable(value: object) -> Awaitable[object]:
@@ -161,17 +179,19 @@ def _try(function: Callable[[Prompt], object], prompt: Prompt) -> tuple[object, 
         return None, error
 
 
-def _answer_in(result: object) -> Answer:
-    """Return the answer that a client's result holds.
+def _read_into(answer: Answer, result: object) -> None:
+    """Take the answer that a client's result holds.
 
     Raises:
         ValueError: it holds none.
     """
     if isinstance(result, str):
-        return Answer(text=result)
-    answer = Answer()
+        answer.text, answer.begun = result, True
+        return
     choices = _member(result, "choices")
     if choices is not None:
+        if not isinstance(choices, Iterable) or isinstance(choices, str | bytes | Mapping):
+            raise ValueError("its choices are no list")
         answer.read(
             {
                 "choices": [_plain_choice(choice) for choice in list(choices)[:1]],
@@ -180,13 +200,13 @@ def _answer_in(result: object) -> Answer:
                 "id": _member(result, "id"),
             }
         )
-        return answer
+        return
     content = _member(result, "content")
     if not isinstance(content, str):
         raise ValueError("neither choices nor a text as content")  # noqa: TRY004 - it is what came that is wrong
     usage = _member(result, "usage_metadata")
     counts = {"prompt_tokens": _member(usage, "input_tokens"), "completion_tokens": _member(usage, "output_tokens")}
-    return Answer(text=content, usage=read_usage(counts))
+    answer.text, answer.usage, answer.begun = content, read_usage(counts), True
 
 
 def _plain_choice(choice: object) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def sampling(prompt: Prompt) -> dict[str, Any]:
     """Return how to sample, by the names of OpenAI's interface; what the prompt leaves open is left out.
 
     Raises:
-        InvalidRequestError: `temperature` or `top_p` is no finite number.
+        InvalidRequestError: `temperature` or `top_p` is no finite number, or `max_tokens` no int of 1 or more.
     """
     chosen: dict[str, Any] = {}
     for name, value in (("temperature", prompt.temperature), ("top_p", prompt.top_p)):
@@ -111,6 +111,8 @@ def sampling(prompt: Prompt) -> dict[str, Any]:
                 raise InvalidRequestError(f"prompt.{name} is {shown(value)}; a finite number is needed")
             chosen[name] = value
     if prompt.max_tokens is not None:
+        if type(prompt.max_tokens) is not int or prompt.max_tokens < 1:
+            raise InvalidRequestError(f"prompt.max_tokens is {shown(prompt.max_tokens)}; an int, 1 or more, is needed")
         chosen["max_tokens"] = prompt.max_tokens
     if prompt.seed is not None:
         # Two variants of one text differ in nothing else that a model sees.

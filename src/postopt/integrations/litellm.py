@@ -41,7 +41,7 @@ def generator(
         router: a `litellm.Router`, or the module `litellm`.
         model: by the router's name for it, unless a prompt names another.
         name: as in `Generator`; "litellm/<model>" unless given.
-        price: what tokens cost.
+        price: what tokens of `model` cost.
         max_cost_usd: the most that a call can cost, for budgets.
         parameters: handed to each call.
     """
@@ -63,4 +63,4 @@ def generator(
 def _listed_cost(response: Any) -> float | None:
     hidden = getattr(response, "_hidden_params", None)
     cost = hidden.get("response_cost") if isinstance(hidden, dict) else None
-    return cost if isinstance(cost, int | float) and cost >= 0 else None
+    return cost if isinstance(cost, int | float) else None  # which `CallableGenerator` believes if it can be one

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -21,11 +22,11 @@ from postopt.errors import (
     TruncatedError,
 )
 from postopt.resilience.price import Price
-from postopt.testing.server import Reply
+from postopt.testing.server import Reply, ScriptedServer
 from postopt.types import Completion, Usage
 
-PRICE = Price(input=1.0, output=2.0, cached_input=0.5)
-COUNTED = {"prompt_tokens": 1_000_000, "completion_tokens": 500_000}
+PRICE = Price(input=1e5, output=2e5, cached_input=5e4)
+COUNTED = {"prompt_tokens": 10, "completion_tokens": 5}
 
 
 @pytest.fixture(params=[False, True], ids=["whole", "streamed"])
@@ -49,9 +50,9 @@ class TestAnAnswer:
         assert play(f" \n{text}\n ", stream=stream).text == text
 
     def test_is_priced_by_the_usage_that_comes_with_it(self, play, stream):
-        usage = {**COUNTED, "prompt_tokens_details": {"cached_tokens": 400_000}}
+        usage = {**COUNTED, "prompt_tokens_details": {"cached_tokens": 4}}
         answer = play(Reply(text="x", usage=usage), price=PRICE, stream=stream)
-        assert answer.usage == Usage(input_tokens=1_000_000, output_tokens=500_000, cached_input_tokens=400_000)
+        assert answer.usage == Usage(input_tokens=10, output_tokens=5, cached_input_tokens=4)
         assert answer.trace.cost_usd == pytest.approx(0.6 + 0.2 + 1.0)
 
     def test_without_a_price_says_so(self, play, stream):
@@ -69,6 +70,11 @@ class TestAnAnswer:
             {"prompt_tokens": "12", "completion_tokens": "3"},
             {"prompt_tokens": True, "completion_tokens": 1},
             {"prompt_tokens": None, "completion_tokens": None},
+            {"prompt_tokens": 0, "completion_tokens": 0},
+            {"prompt_tokens": 5, "completion_tokens": 0},
+            {"prompt_tokens": 5, "completion_tokens": 1025},
+            {"prompt_tokens": 27 + 65, "completion_tokens": 1},
+            {"prompt_tokens": 5, "completion_tokens": 1, "prompt_tokens_details": {"cached_tokens": 6}},
         ],
     )
     def test_with_a_usage_that_cannot_be_is_estimated(self, play, stream, usage, prompt):
@@ -110,14 +116,13 @@ class TestAStream:
         assert answer.usage == Usage(input_tokens=3, output_tokens=2)
         assert answer.text == "ababab"  # nothing tells it from a text that says so
 
-    def test_drops_an_event_with_the_id_of_the_one_before(self, play):
-        def piece(text):
-            return json.dumps({"choices": [{"delta": {"content": text}}]})
-
-        lines = [f"id: {number}\ndata: {piece(text)}\n\n" for number, text in ((1, "a"), (1, "a"), (2, "a"), (2, "a"))]
-        events = "".join(lines) + "data: [DONE]\n\n"
+    def test_loses_no_word_that_is_said_twice_under_one_id(self, play):
+        piece = json.dumps({"choices": [{"delta": {"content": "ha"}}]})
+        last = json.dumps({"choices": [], "usage": COUNTED})
+        events = f"id: 1\ndata: {piece}\n\n" * 2 + f"id: 1\ndata: {last}\n\n" * 2 + "data: [DONE]\n\n" * 2
         reply = Reply(body=[events.encode()], content_type="text/event-stream")
-        assert play(reply, stream=True).text == "aa"
+        answer = play(reply, stream=True)
+        assert (answer.text, answer.usage) == ("haha", Usage(input_tokens=10, output_tokens=5))
 
     def test_cut_after_its_last_word_is_whole(self, play):
         events = b'data: {"choices": [{"delta": {"content": "all"}, "finish_reason": "stop"}]}\n\n'
@@ -278,7 +283,7 @@ class TestNoAnswer:
 
     def test_in_fastapi_s_words_and_old_vllm_s(self, play):
         pinned = play(Reply(status=400, body=b'{"detail": "Server is pinned to a model"}'))
-        assert (type(pinned), "Server is pinned" in str(pinned)) == (InvalidRequestError, True)
+        assert isinstance(pinned, InvalidRequestError)
         old = play(Reply(body=b'{"object": "error", "message": "gone", "code": 404}'))
         assert isinstance(old, InvalidRequestError)
 
@@ -408,3 +413,55 @@ class TestRetryAfter:
 
 def test_an_answer_is_a_completion(play, stream):
     assert isinstance(play("x", stream=stream), Completion)
+
+
+def mid_stream(**error):
+    return Reply(text="word " * 40, error={"message": "boom", **error})
+
+
+class TestWhatNobodyCounted:
+    """An estimate is no bill: what may come on top of it is said."""
+
+    def test_is_up_to_the_bound(self, client, run, prompt, stream):
+        async def call():
+            reply = Reply(text="word " * 40, usage={})
+            async with ScriptedServer([reply]) as server, client(server.url, "m", price=PRICE, stream=stream) as ours:
+                trace = (await ours.generate(prompt)).trace
+                assert 0 < trace.cost_usd < ours.max_cost(prompt)
+                assert trace.cost_usd + trace.unsettled_usd == pytest.approx(ours.max_cost(prompt))
+
+        run(call())
+
+    def test_is_all_of_the_limit_for_an_answer_that_ended_there(self, play, stream):
+        reply = Reply(text="ok", finish_reason="length", usage={})
+        error = play(reply, price=Price(input=0.0, output=1000.0), max_tokens=1000, stream=stream)
+        assert (type(error), error.cost_usd, error.unsettled_usd) == (TruncatedError, 1.0, 0.0)
+        accepted = play(reply, max_tokens=1000, truncated="accept", stream=stream)
+        assert accepted.usage.output_tokens == 1000
+
+    def test_of_an_answer_without_text_is_up_to_the_bound(self, play, stream):
+        error = play(Reply(text="", usage={}), price=Price(input=0.0, output=1000.0), max_tokens=1000, stream=stream)
+        assert (type(error), error.cost_usd + error.unsettled_usd) == (EmptyAnswerError, 1.0)
+
+    @pytest.mark.parametrize("kind", ["server_error", "rate_limit_error", "content_filter", "invalid_request_error"])
+    def test_of_a_stream_that_an_error_ends_is_up_to_the_bound(self, play, kind):
+        error = play(mid_stream(type=kind), price=Price(input=0.0, output=1000.0), max_tokens=1000, stream=True)
+        assert error.partial_text
+        assert (error.cost_usd, error.unsettled_usd) == (0.0, 1.0)
+
+    @pytest.mark.parametrize("kind", ["server_error", "rate_limit_error"])
+    def test_is_nothing_for_an_error_in_place_of_an_answer(self, play, kind):
+        error = play(Reply(error={"message": "m", "type": kind}), price=PRICE)
+        assert (error.cost_usd, error.unsettled_usd) == (0.0, 0.0)
+
+    def test_is_not_guessed_for_another_model(self, client, run, prompt):
+        async def call():
+            async with ScriptedServer() as server, client(server.url, "m", price=PRICE) as ours:
+                other = replace(prompt, model="dearer")
+                assert ours.max_cost(other) is None
+                assert ours.max_cost(replace(prompt, model="m")) > 0
+                trace = (await ours.generate(other)).trace
+                assert (trace.cost_usd, trace.unsettled_usd) == (0.0, 0.0)
+                assert "price unknown" in trace.notes
+
+        run(call())

@@ -1,8 +1,11 @@
 """What it is made of, and what it says of itself."""
 
 import asyncio
+import base64
 import json
 import pickle
+import ssl
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -76,6 +79,93 @@ class TestMaxCost:
         limited = Prompt(brief=prompt.brief, text="x", max_tokens=5)
         assert client(URL, "m", price=PRICE, max_tokens=None).max_cost(limited) > 0
 
+    @pytest.mark.parametrize("max_tokens", [0, -1])
+    def test_is_nothing_for_a_prompt_that_is_refused(self, client, prompt, max_tokens):
+        assert client(URL, "m", price=PRICE).max_cost(replace(prompt, max_tokens=max_tokens)) == 0
+
+
+NO_CHECKS = ssl.create_default_context()
+NO_CHECKS.check_hostname = False
+NO_CHECKS.verify_mode = ssl.CERT_NONE
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("schema", {"type": 5}),
+        ("schema", {"properties": {"a": {"type": "text"}}}),
+        ("schema", ["object"]),
+        ("token_limit", "n"),
+        ("wall_clock", None),
+        ("name", "a\nb"),
+        ("name", 5),
+        ("tls", NO_CHECKS),
+        ("extra_body", {"best_of": 8}),
+        ("extra_body", {"n": 2}),
+        ("extra_body", {"num_return_sequences": 2}),
+    ],
+)
+def test_what_would_fail_at_an_answer_that_was_paid_for_is_refused_before(client, argument, value):
+    with pytest.raises(ValueError, match=argument):
+        client(URL, "m", **{argument: value})
+
+
+class TestAProxyOfTheEnvironment:
+    @pytest.fixture(autouse=True)
+    def _environment(self, monkeypatch):
+        for name in ("NO_PROXY", "no_proxy", "HTTP_PROXY", "REQUEST_METHOD"):
+            monkeypatch.delenv(name, raising=False)
+        self.set = monkeypatch.setenv
+
+    def test_gets_the_request_and_its_own_password(self, client, run, prompt):
+        async def call():
+            async with ScriptedServer() as proxy:
+                self.set("http_proxy", proxy.url.replace("/v1", "").replace("://", "://user:pass-canary@"))
+                async with client("http://unknown.invalid/v1", "m", environment_proxies=True) as ours:
+                    with pytest.raises(InvalidRequestError):  # this server is no proxy
+                        await ours.generate(prompt)
+                    assert "pass-canary" not in repr(vars(ours)) + repr(vars(ours._site))
+                return proxy.requests[0]
+
+        request = run(call())
+        assert (request.path, request.headers["host"]) == (
+            "http://unknown.invalid/v1/chat/completions",
+            "unknown.invalid",
+        )
+        assert request.headers["proxy-authorization"] == f"Basic {base64.b64encode(b'user:pass-canary').decode()}"
+
+    def test_is_passed_by_for_hosts_that_need_none(self, client, run, prompt):
+        self.set("http_proxy", "http://127.0.0.1:9")
+        self.set("no_proxy", "127.0.0.1")
+
+        async def call():
+            async with ScriptedServer() as server, client(server.url, "m", environment_proxies=True) as ours:
+                return await ours.generate(prompt)
+
+        assert run(call()).text
+
+    @pytest.mark.parametrize("proxy", ["socks5://u:pass-canary@h:1", "http://u:pass-canary@h:x", "http://"])
+    def test_that_is_none_is_refused(self, client, proxy):
+        self.set("http_proxy", proxy)
+        with pytest.raises(ValueError, match="HTTP_PROXY") as caught:
+            client(URL, "m", environment_proxies=True)
+        assert "canary" not in str(caught.value)
+
+    def test_leaves_netrc_alone(self, client, run, prompt, tmp_path):
+        netrc = tmp_path / "netrc"
+        netrc.write_text("machine 127.0.0.1 login u password p\n")
+        netrc.chmod(0o600)
+        self.set("NETRC", str(netrc))
+
+        async def call():
+            async with (
+                ScriptedServer(api_key="sk-1") as server,
+                client(server.url, "m", api_key="sk-1", environment_proxies=True) as ours,
+            ):
+                return await ours.generate(prompt)
+
+        assert run(call()).text
+
 
 class TestRequests:
     def sent(self, client, run, prompt, **settings):
@@ -116,7 +206,8 @@ class TestRequests:
         assert answer.usage.input_tokens == 2_500_000
 
     @pytest.mark.parametrize("stream", [False, True])
-    @pytest.mark.parametrize("bad", [{"text": "\ud800"}, {"text": "x", "top_p": float("nan")}, {"model": "a\nb"}])
+    @pytest.mark.parametrize("bad", [{"text": "\ud800"}, {"text": "x", "top_p": float("nan")}, {"model": "a\nb"},
+                                     {"max_tokens": 0}, {"max_tokens": -1}, {"max_tokens": "7"}])  # fmt: skip
     def test_that_cannot_be_are_not_sent(self, client, run, prompt, bad, stream):
         async def call():
             async with ScriptedServer() as server, client(server.url, "m", stream=stream) as ours:

@@ -10,6 +10,7 @@ from postopt.errors import (
     CallRejectedError,
     DeadlineExceededError,
     ProviderTimeoutError,
+    RateLimitError,
     ShedError,
     UnreachableError,
 )
@@ -49,6 +50,14 @@ class TestAPhase:
         error = play(drip, seconds=SOON, stream=stream)
         assert isinstance(error, ProviderTimeoutError)
         assert "no whole answer within 0.05 s" in str(error)
+
+    def test_of_the_body_of_an_error_whose_status_is_known(self, play, stream, monkeypatch):
+        monkeypatch.setattr("postopt.generation.openai._FAILURE_SECONDS", SOON)
+        slow = Reply(
+            status=429, hang="stream", body=[b'{"error": ', b'{"message": "m"}}'], headers={"Retry-After": "7"}
+        )
+        error = play(slow, stream=stream, first_token_seconds=1e6, gap_seconds=1e6, seconds=1e6)
+        assert (type(error), error.retry_after) == (RateLimitError, 7.0)
 
     def test_until_there_is_a_connection(self, client, prompt, run):
         # A listener with a full backlog drops what wants to connect.

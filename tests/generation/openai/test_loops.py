@@ -1,6 +1,7 @@
 """One client in several loops, threads and processes."""
 
 import asyncio
+import gc
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -98,3 +99,20 @@ def test_the_child_of_a_fork_has_connections_of_its_own(client, prompt, server):
     asyncio.run(calls())
     assert server.calls == 3
     assert server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python's own, of transports left open
+def test_loops_closed_in_haste_leave_no_connections(client, prompt, server, eventually):
+    ours = client(server.url, "m")
+    for _ in range(5):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(ours.generate(prompt))
+        loop.close()
+
+    async def only_one_is_open():
+        await ours.generate(prompt)
+        async with asyncio.timeout(30):
+            await eventually(lambda: server.open_connections == 1)
+
+    asyncio.run(only_one_is_open())
+    gc.collect()

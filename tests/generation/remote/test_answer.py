@@ -74,7 +74,7 @@ def test_a_usage_is_one_that_can_be_or_none(usage):
         ),
         (
             {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 9}},
-            Usage(input_tokens=3, output_tokens=2, cached_input_tokens=3),
+            None,
         ),
         (
             {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": -9}},

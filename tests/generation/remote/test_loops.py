@@ -7,7 +7,8 @@ class Things:
     def __init__(self):
         self.made = []
         self.closed = []
-        self.each = EachLoop(self.make, self.close)
+        self.abandoned = []
+        self.each = EachLoop(self.make, self.close, self.abandoned.append)
 
     def make(self):
         self.made.append(object())
@@ -50,6 +51,17 @@ def test_after_closing_there_is_another():
 
     asyncio.run(use())
     assert len(things.closed) == 2
+
+
+def test_what_closed_loops_left_behind_is_abandoned_at_the_next_use():
+    things = Things()
+    for _ in range(5):
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(things.each.get())
+        loop.close()
+        assert things.abandoned == things.made[:-1]
+    asyncio.run(things.each.aclose())
+    assert (things.abandoned, things.closed) == (things.made, [])
 
 
 def test_a_loop_that_is_gone_is_no_trouble():

@@ -1,6 +1,6 @@
 import pytest
 
-from postopt.generation.remote.schema import breaks
+from postopt.generation.remote.schema import breaks, check_schema
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,24 @@ from postopt.generation.remote.schema import breaks
 def test_what_breaks_a_schema(value, schema, problem):
     found = list(breaks(value, schema))
     assert (found == []) if problem is None else (problem in found[0])
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [5, None, ["object"], {"type": 5}, {"type": "text"}, {"type": ["string", 5]}, {"enum": "a"}, {"required": [1]},
+     {"required": "a"}, {"properties": []}, {"minLength": "1"}, {"maximum": True}, {"anyOf": {}},
+     {"anyOf": [{}, {"type": 5}]}, {"items": {"items": {"type": 5}}}, {"additionalProperties": 5},
+     {"properties": {"a": {"type": 5}}}],
+)  # fmt: skip
+def test_what_is_no_schema_is_refused_with_its_place(schema):
+    with pytest.raises(ValueError, match=r"^schema"):
+        check_schema(schema)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [True, {}, {"type": ["string", "null"], "minLength": 1.0}, {"items": True, "additionalProperties": False},
+     {"properties": {"a": {"anyOf": [{"const": 5}, False]}}, "required": ["a"], "$defs": 5}],
+)  # fmt: skip
+def test_a_schema_is_accepted(schema):
+    check_schema(schema)

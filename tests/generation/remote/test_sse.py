@@ -32,7 +32,7 @@ def events_of(data, *cuts, **settings):
         (b"retry: 5\nnonsense\n\n", []),
         (b"\xef\xbb\xbfdata: a\n\n", [b"a"]),
         (b"\xef\xbb\xbf\xef\xbb\xbfdata: a\n\n", []),
-        (b"id: 1\ndata: a\n\nid: 1\ndata: a\n\nid: 2\ndata: a\n\n", [b"a", b"a"]),
+        (b"id: 1\ndata: a\n\nid: 1\ndata: a\n\nid: 2\ndata: a\n\n", [b"a", b"a", b"a"]),
         (b"id: 1\ndata: a\n\nid: 1\ndata: b\n\nid: 1\ndata: b\n\n", [b"a", b"b", b"b"]),
         (b"id: 1\ndata: a\n\ndata: a\n\n", [b"a", b"a"]),
         (b"id: \x00\ndata: a\n\nid: \x00\ndata: a\n\n", [b"a", b"a"]),

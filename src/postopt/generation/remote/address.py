@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from postopt.errors import shown
+from postopt.generation.remote.redaction import disguises
 
 
 class Secret(str):
@@ -28,7 +29,7 @@ class Address:
         host: host, with the port if one is given.
         chat: where chat completions are asked for; may hold a query.
         authorization: what user and password in the address amount to as a header, or None.
-        secrets: texts that may not be quoted: of user, password and query.
+        secrets: texts that may not be quoted: of user, password and query, as they stand and decoded.
     """
 
     shown: str
@@ -49,8 +50,8 @@ def parse_address(base_url: str) -> Address:
     """
     if not isinstance(base_url, str):
         raise ValueError(f"base_url is {shown(base_url)}; a text is needed")  # noqa: TRY004 - one error for all
-    if re.search(r"[\x00-\x20\x7f-\x9f]", base_url):
-        raise ValueError("base_url holds white space or control characters; an address has none")
+    if re.search(r"[\x00-\x20\x7f-\x9f\ud800-\udfff]", base_url):
+        raise ValueError("base_url holds white space, control characters or lone surrogates; an address has none")
     try:
         parts = urlsplit(base_url)
         host, _ = parts.hostname, parts.port
@@ -64,13 +65,15 @@ def parse_address(base_url: str) -> Address:
     path = parts.path.rstrip("/")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     basic = Secret(f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}") if user or password else None
-    secrets = (user, password, parts.query, *(pair.partition("=")[2] for pair in parts.query.split("&")))
+    hidden = [user, password, parts.query, *(pair.partition("=")[2] for pair in parts.query.split("&"))]
+    if basic is not None:
+        hidden.append(basic.removeprefix("Basic "))
     return Address(
         shown=f"{parts.scheme}://{netloc}{path}",
         host=netloc,
         chat=Secret(urlunsplit((parts.scheme, netloc, f"{path}/chat/completions", parts.query, ""))),
         authorization=basic,
-        secrets=tuple(Secret(secret) for secret in dict.fromkeys(secrets) if secret),
+        secrets=tuple(Secret(secret) for secret in disguises(hidden)),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from io import BytesIO
+from socket import SHUT_RDWR
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from weakref import WeakSet
 
 from postopt._optional import needs
 from postopt.errors import (
@@ -24,6 +26,7 @@ from postopt.errors import (
     UnreachableError,
 )
 from postopt.generation.remote.loops import EachLoop
+from postopt.generation.remote.redaction import Redaction
 from postopt.resilience import deadline
 
 with needs("aiohttp"):
@@ -69,7 +72,7 @@ class Site:
         limits: seconds for the phases of a call.
         connections: most at one time, in each loop; further calls wait.
         tls: trusts certificates; the system's unless given.
-        environment_proxies: whether HTTPS_PROXY and the like are heeded.
+        proxy: address of whom to ask instead of the server itself, or None; never quoted.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class Site:
         limits: Limits,
         connections: int,
         tls: ssl.SSLContext | None,
-        environment_proxies: bool,
+        proxy: str | None,
     ) -> None:
         self.url = url
         self.name = name
@@ -91,12 +94,12 @@ class Site:
         if authorization is not None:
             self._headers["Authorization"] = authorization
         self._tls = tls
-        self._environment_proxies = environment_proxies
-        self._loops: EachLoop[_Pool] = EachLoop(self._open, _Pool.aclose)
+        self.proxy = proxy
+        self._loops: EachLoop[_Pool] = EachLoop(self._open, _Pool.aclose, _Pool.abandon)
 
-    def post(self, body: bytes, headers: Mapping[str, str] | None = None) -> Exchange:
+    def post(self, body: bytes, redaction: Redaction, headers: Mapping[str, str] | None = None) -> Exchange:
         """Return the exchange that begins with this request, to be entered."""
-        return Exchange(self, body, headers)
+        return Exchange(self, body, redaction, headers)
 
     async def pool(self) -> _Pool:
         """Return the running loop's connections."""
@@ -115,17 +118,23 @@ class Site:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,  # nothing compressed is asked for, so nothing small can turn out large
-            trust_env=self._environment_proxies,
         )
-        return _Pool(session, asyncio.Semaphore(self.connections))
+        return _Pool(session, asyncio.Semaphore(self.connections), connector)
 
 
 class _Pool(NamedTuple):
     session: aiohttp.ClientSession
     slots: asyncio.Semaphore
+    connector: _Connector
 
     async def aclose(self) -> None:
         await self.session.close()
+
+    def abandon(self) -> None:
+        """Close what is left of a pool whose loop was closed before it: nothing can be awaited there."""
+        self.connector.shut_down()
+        with suppress(StopIteration, RuntimeError):
+            self.session.close().send(None)
 
 
 class Exchange:
@@ -138,14 +147,15 @@ class Exchange:
     """
 
     __slots__ = ("_asked", "_begun", "_body", "_ends", "_headers", "_hurried", "_left_at", "_loop", "_pool",
-                 "_response", "_since", "_site", "_timer", "headers", "phase", "status")  # fmt: skip
+                 "_redaction", "_response", "_since", "_site", "_timer", "headers", "phase", "status")  # fmt: skip
 
-    def __init__(self, site: Site, body: bytes, headers: Mapping[str, str] | None) -> None:
+    def __init__(self, site: Site, body: bytes, redaction: Redaction, headers: Mapping[str, str] | None) -> None:
         self.phase = "queue"
         self.status = 0
         self.headers: Mapping[str, str] = {}
         self._site = site
         self._body = body
+        self._redaction = redaction
         self._headers = headers
         self._response: aiohttp.ClientResponse | None = None
         self._left_at = 0.0
@@ -259,9 +269,8 @@ class Exchange:
     def error(self, kind: type[ProviderError], message: str, **more: Any) -> ProviderError:
         """Return an error that says how far this exchange had come."""
         name = self._site.name
-        request_id = self.headers.get("x-request-id") or self.headers.get("request-id") or ""
-        if not re.fullmatch(r"[\w.:/+=-]{1,128}", request_id, re.ASCII):
-            request_id = ""
+        stated = self.headers.get("x-request-id") or self.headers.get("request-id") or ""
+        request_id = self._redaction.name(stated)
         more |= {"provider": name, "phase": self.phase, "status": self.status or None, "request_id": request_id}
         return kind(f"{name}: {message}", **more)
 
@@ -279,7 +288,9 @@ class Exchange:
         data = self._body if len(self._body) < _LARGE else BytesIO(self._body)
         token = _under_way.set(self)
         try:
-            response = await session.post(self._site.url, data=data, headers=self._headers, allow_redirects=False)
+            response = await session.post(
+                self._site.url, data=data, headers=self._headers, allow_redirects=False, proxy=self._site.proxy
+            )
         finally:
             _under_way.reset(token)
         self._left_at = self._loop.time()
@@ -339,11 +350,25 @@ class Exchange:
 
 
 class _Connector(aiohttp.TCPConnector):
-    async def connect(self, *args: Any, **kwargs: Any) -> Any:  # Any: aiohttp's own arguments, handed through
+    def __init__(self, **settings: Any) -> None:  # Any: aiohttp's own arguments, handed through
+        super().__init__(**settings)
+        self._transports: WeakSet[asyncio.Transport] = WeakSet()
+
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:  # Any: as above
         """Tell the exchange that asks for a connection when it has one."""
         connection = await super().connect(*args, **kwargs)
+        if connection.transport is not None:
+            self._transports.add(connection.transport)
         _under_way.get().connected()
         return connection
+
+    def shut_down(self) -> None:
+        """End all connections at once, without the loop."""
+        for transport in self._transports:
+            socket = transport.get_extra_info("socket")
+            # A server may have ended it before; uvloop's loops close theirs themselves, and say so with a TypeError.
+            with suppress(OSError, TypeError, AttributeError):
+                socket.shutdown(SHUT_RDWR)
 
 
 _under_way: ContextVar[Exchange] = ContextVar("postopt_exchange")

@@ -22,6 +22,7 @@ class Answer:
         refused: whether the model declined in so many words.
         model: which model the provider says it was, or "".
         id: the provider's name for the completion, or "".
+        begun: whether any choice has come, so that it will be charged for.
     """
 
     text: str = ""
@@ -30,6 +31,7 @@ class Answer:
     refused: bool = False
     model: str = ""
     id: str = ""
+    begun: bool = False
 
     def read(self, body: Any) -> None:
         """Take a whole completion.
@@ -64,6 +66,7 @@ class Answer:
         self.id = _name(body.get("id")) or self.id
         if not choices:
             return None
+        self.begun = True
         choice = _object(choices[0], "a choice is no JSON object")
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
@@ -86,15 +89,19 @@ class Answer:
 
 
 def read_usage(usage: Any) -> Usage | None:
-    """Return the tokens that a usage block counts, or None if one of them is missing or cannot be true."""
+    """Return the tokens that a usage block counts, or None if one of them is missing or cannot be true.
+
+    More cached tokens than tokens cannot be.
+    """
     if not isinstance(usage, dict):
         return None
     details = usage.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else usage.get("prompt_cache_hit_tokens")
     given, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    if given is None or made is None:
+    known = _count(cached) or 0
+    if given is None or made is None or known > given:
         return None
-    return Usage(input_tokens=given, output_tokens=made, cached_input_tokens=min(_count(cached) or 0, given))
+    return Usage(input_tokens=given, output_tokens=made, cached_input_tokens=known)
 
 
 def _object(value: Any, problem: str) -> dict[str, Any]:

@@ -64,6 +64,11 @@ _CODES: dict[str, type[ProviderError]] = {
     ),
 }  # fmt: skip
 
+# Codes and parameters that decide nothing here, but that are known to be no one's words.
+_COMMON = ("invalid_request_error", "invalid_value", "invalid_type", "missing_required_parameter", "model", "messages",
+           "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "stream", "stream_options",
+           "response_format")  # fmt: skip
+
 _STATUSES: dict[int, type[ProviderError]] = {
     401: AuthenticationError,
     402: QuotaError,
@@ -92,10 +97,11 @@ _HINTS: dict[type[ProviderError], str] = {
 
 
 class Failure(NamedTuple):
-    """What a provider says of an error: in its words, and in a code of its own."""
+    """What a provider says of an error: in its words, in codes of its own, and which parameter it does not like."""
 
     message: str = ""
     codes: tuple[str, ...] = ()
+    parameter: str = ""
 
 
 def failure_in(body: Any) -> Failure | None:
@@ -117,7 +123,13 @@ def failure_in(body: Any) -> Failure | None:
     return Failure(
         message=message[:1000] if isinstance(message, str) else "",
         codes=tuple(code for code in codes if _CODE.fullmatch(code)),
+        parameter=parameter if isinstance(parameter := error.get("param"), str) else "",
     )
+
+
+def is_known(code: str) -> bool:
+    """Whether a code is one that providers have in common, so that it says nothing of a prompt."""
+    return code.lower() in _CODES or code in _COMMON or code.isdecimal()
 
 
 def kind_by_code(codes: tuple[str, ...]) -> type[ProviderError] | None:

@@ -9,11 +9,19 @@ from typing import Any, Literal
 from postopt.backends.base import JSONBackend
 from postopt.errors import InvalidRequestError, shown
 from postopt.generation.prompt import sampling
+from postopt.generation.remote.schema import check_schema
 from postopt.types import Prompt
 
-# What a request holds because of a prompt or of a setting of its own, and what would make it cost several times as
-# much; nothing else may set it.
-OURS = ("model", "messages", "stream", "response_format", "max_tokens", "max_completion_tokens", "n")
+# What a request holds because of a prompt or of a setting of its own; nothing else may set it.
+OURS = ("model", "messages", "stream", "response_format", "max_tokens", "max_completion_tokens")
+
+# What would let a call cost more than its price and its limit of tokens say: several answers, limits by other names,
+# other models, tokens that are charged besides the answer's, searches.
+COSTLY = (
+    "n", "best_of", "num_return_sequences", "num_generations", "candidate_count", "use_beam_search", "num_beams",
+    "beam_width", "max_new_tokens", "max_output_tokens", "max_length", "n_predict", "num_predict", "models",
+    "fallbacks", "prediction", "web_search_options", "plugins",
+)  # fmt: skip
 
 _OPEN = ("temperature", "top_p", "seed", "stop")  # what a prompt may say, or leave open
 
@@ -30,8 +38,8 @@ class Requests:
         extra: further fields, of which those that are None are left out.
 
     Raises:
-        ValueError: the model's name holds what is not printable; `extra` sets a field that is ours, or holds what is
-            no JSON.
+        ValueError: the model's name holds what is not printable; `token_limit` is unknown; `extra` sets a field that
+            is ours or makes calls cost more than `max_cost` could know, or holds what is no JSON; `schema` is none.
     """
 
     def __init__(
@@ -48,10 +56,13 @@ class Requests:
         self._max_tokens = max_tokens
         self._token_limit = token_limit
         self.model = check_model(model)
-        if set(extra) & set(OURS):
-            raise ValueError(f"extra_body sets {shown(sorted(set(extra) & set(OURS)))}, which is not its to set")
+        if token_limit not in ("max_tokens", "max_completion_tokens"):
+            raise ValueError(f"token_limit is {shown(token_limit)}; 'max_tokens' or 'max_completion_tokens' is needed")
+        if theirs := set(extra) & {*OURS, *COSTLY}:
+            raise ValueError(f"extra_body sets {shown(sorted(theirs))}, which is not its to set")
         fields = {"stream_options": {"include_usage": True}, **extra}
         if schema is not None:
+            check_schema(schema)
             wanted = {"name": "post", "strict": True, "schema": schema}
             fields["response_format"] = {"type": "json_schema", "json_schema": wanted}
         fields = {name: value for name, value in fields.items() if value is not None}
@@ -69,6 +80,10 @@ class Requests:
     def fixed_bytes(self) -> int:
         """How long the part is that is the same in all requests: a bound of the tokens of a schema."""
         return len(self._plain)
+
+    def limit(self, prompt: Prompt) -> int | None:
+        """Return the most tokens that the answer to a prompt may have, or None."""
+        return self._max_tokens if prompt.max_tokens is None else prompt.max_tokens
 
     def write(self, prompt: Prompt, told: list[dict[str, str]], *, stream: bool) -> bytes:
         """Return the body that asks for the answer to a prompt, whose messages are `told`.

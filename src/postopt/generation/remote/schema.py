@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from postopt.errors import shown
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -87,3 +89,48 @@ def _is(value: Any, kind: Any) -> bool:
 def _equal(value: Any, other: Any) -> bool:
     """JSON's equality: true is not 1."""
     return isinstance(value, bool) == isinstance(other, bool) and bool(value == other)
+
+
+def check_schema(schema: Any, place: str = "schema") -> None:
+    """Refuse what is no JSON schema in a keyword that `breaks` reads, so that no answer that was paid for meets it.
+
+    Raises:
+        ValueError: names the place.
+    """
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, Mapping):
+        raise ValueError(f"{place} is {shown(schema)}; a JSON schema, which is a mapping, is needed")  # noqa: TRY004
+    for keyword, (holds, what) in _FORMS.items():
+        if keyword in schema and not holds(schema[keyword]):
+            raise ValueError(f"{place}.{keyword} is {shown(schema[keyword])}; {what} is needed")
+    for name, inner in schema.get("properties", {}).items():
+        check_schema(inner, f"{place}.properties.{name}")
+    for index, inner in enumerate(schema.get("anyOf", ())):
+        check_schema(inner, f"{place}.anyOf[{index}]")
+    for keyword in ("items", "additionalProperties"):
+        if keyword in schema:
+            check_schema(schema[keyword], f"{place}.{keyword}")
+
+
+def _is_type(value: Any) -> bool:
+    kinds = value if isinstance(value, list | tuple) else [value]
+    return all(isinstance(kind, str) and kind in _TYPES for kind in kinds)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "type": (_is_type, "the name of a JSON type, or a list of them,"),
+    "enum": (_is_list, "a list"),
+    "anyOf": (_is_list, "a list"),
+    "required": (lambda value: _is_list(value) and all(isinstance(name, str) for name in value), "a list of names"),
+    "properties": (lambda value: isinstance(value, Mapping), "a mapping"),
+    **dict.fromkeys(("minItems", "maxItems", "minLength", "maxLength", "minimum", "maximum"), (_is_number, "a number")),
+}
