@@ -4,7 +4,7 @@ Starts three scripted models and the service as processes of their own, on loopb
 whatever comes back, and every few seconds ends a model as `kill -9` does and starts it again. At the end it says what
 came back, and compares what the answers say they cost with what the models have billed.
 
-    pip install "postopt[openai]" fastapi uvicorn
+    pip install "postopt[openai]" fastapi 'uvicorn[standard]'
     python examples/load_posts_service.py --seconds 60 --rate 500
 """
 
@@ -70,27 +70,31 @@ class Model:
             await self._process.wait()
 
 
-async def run(seconds: float, rate: float, *, kill: bool = True, seed: int = 0) -> dict[str, object]:
-    """Drive the service for so many seconds at so many requests a second; return what came of it."""
+async def run(seconds: float, rate: float, *, count: int = 1, kill: bool = True, seed: int = 0) -> dict[str, object]:
+    """Drive so many services for so many seconds at so many requests a second in all; return what came of it."""
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="postopt") as folder:
         bills = [Path(folder, f"bill{number}") for number in range(MODELS)]
         models = [Model(bill) for bill in bills]
-        service = None
+        services: list[Process] = []
         try:
             await asyncio.gather(*(model.start() for model in models))
-            service, url = await _start_service(models)
+            urls = []
+            for _ in range(count):
+                service, url = await _start_service(models)
+                services.append(service)
+                urls.append(url)
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
                 killing = asyncio.create_task(_kill_in_turn(models if kill else [], tally, random.Random(seed)))  # noqa: S311
-                await _drive(session, url, tally, seconds, rate)
+                await _drive(session, urls, tally, seconds, rate)
                 killing.cancel()
                 await asyncio.wait({killing})
-                async with session.get(f"{url}/budget") as response:
-                    spent = (await response.json())["spent_today"]
+                spent = sum([await _spent(session, url) for url in urls])
         finally:
-            if service is not None and service.returncode is None:
-                service.terminate()
-                await service.wait()
+            for service in services:
+                if service.returncode is None:
+                    service.terminate()
+                    await service.wait()
             await asyncio.gather(*(model.kill() for model in models))
         billed = sum(float(line) for bill in bills for line in bill.read_text("utf-8").split())
     return _summary(tally, billed=billed, spent=spent)
@@ -101,7 +105,7 @@ async def _start_service(models: list[Model]) -> tuple[Process, str]:
     urls = ",".join(f"http://127.0.0.1:{model.port}/v1" for model in models)
     service = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", "--app-dir", str(Path(__file__).parent), "posts_service:app"),
-        *("--port", str(port), "--log-level", "error"),
+        *("--port", str(port), "--log-level", "error", "--no-access-log"),
         env={**os.environ, "POSTS_MODELS": urls, "POSTS_USD_PER_DAY": "1000"},
     )
     url = f"http://127.0.0.1:{port}"
@@ -117,14 +121,20 @@ async def _start_service(models: list[Model]) -> tuple[Process, str]:
                 await asyncio.sleep(0.05)
 
 
-async def _drive(session: aiohttp.ClientSession, url: str, tally: Tally, seconds: float, rate: float) -> None:
+async def _spent(session: aiohttp.ClientSession, url: str) -> float:
+    async with session.get(f"{url}/budget") as response:
+        spent: float = (await response.json())["spent_today"]
+        return spent
+
+
+async def _drive(session: aiohttp.ClientSession, urls: list[str], tally: Tally, seconds: float, rate: float) -> None:
     """Send requests at their time, whatever became of those before."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.TaskGroup() as calls:
         for number in range(int(seconds * rate)):
             await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
-            calls.create_task(_ask(session, url, tally, number))
+            calls.create_task(_ask(session, urls[number % len(urls)], tally, number))
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, tally: Tally, number: int) -> None:
@@ -185,16 +195,19 @@ def _free_port() -> int:
 
 
 def main() -> None:
-    """Run, and print the figures as JSON; exit status 1 if a request had neither an answer nor a typed error."""
+    """Run, and print the figures; exit status 1 if a request was lost, or a bill passed the budget."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=500.0, help="requests a second")
+    parser.add_argument("--services", type=int, default=1, metavar="N", help="processes of the service, asked in turn")
     parser.add_argument("--steady", action="store_true", help="kill nobody")
     parser.add_argument("--seed", type=int, default=0, help="decides when models are killed")
     chosen = parser.parse_args()
-    figures = asyncio.run(run(chosen.seconds, chosen.rate, kill=not chosen.steady, seed=chosen.seed))
+    figures = asyncio.run(
+        run(chosen.seconds, chosen.rate, count=chosen.services, kill=not chosen.steady, seed=chosen.seed)
+    )
     print(json.dumps(figures, indent=1))
-    sys.exit(1 if figures["neither"] else 0)
+    sys.exit(1 if figures["neither"] or figures["billed_by_models_usd"] > figures["spent_by_budget_usd"] else 0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A service that writes posts: models over a network, templates behind them, and a budget that holds.
 
-    pip install "postopt[openai]" fastapi uvicorn
+    pip install "postopt[openai]" fastapi 'uvicorn[standard]'
     POSTS_MODELS=http://127.0.0.1:8000/v1 POSTS_MODEL=small uvicorn --app-dir examples posts_service:app --port 8080
     curl 127.0.0.1:8080/posts -H 'content-type: application/json' -d '{"topic": "Bread", "facts": {"price": "€3.50"}}'
 
@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from postopt import Brief, GenerationError, PostWriter
@@ -42,7 +43,7 @@ app = FastAPI(lifespan=lifespan)
 
 
 @app.post("/posts")
-async def posts(request: Request, brief: Brief, n: int = 1) -> dict[str, Any]:
+async def posts(request: Request, brief: Brief, n: Annotated[int, Query(ge=1, le=20)] = 1) -> dict[str, Any]:
     """Write `n` posts within two seconds, whatever becomes of the models."""
     written = await request.state.writer.write(brief, n, deadline=2.0)
     return {
@@ -52,6 +53,7 @@ async def posts(request: Request, brief: Brief, n: int = 1) -> dict[str, Any]:
                 "by": post.trace.summary(),
                 "source": post.trace.source,
                 "cost_usd": post.trace.cost_usd,
+                "unsettled_usd": post.trace.unsettled_usd,
             }
             for post in written
         ],
@@ -62,8 +64,23 @@ async def posts(request: Request, brief: Brief, n: int = 1) -> dict[str, Any]:
 @app.exception_handler(GenerationError)
 async def no_post(_: Request, error: GenerationError) -> JSONResponse:
     """Say why there is no post: the model refuses to write this, say, and nobody is asked in its place."""
-    body = {"error": type(error).__name__, "message": str(error), "cost_usd": error.cost_usd}
+    body = {
+        "error": type(error).__name__,
+        "message": str(error),
+        "cost_usd": error.cost_usd,
+        "unsettled_usd": error.unsettled_usd,
+    }
     return JSONResponse(body, status_code=503 if error.retryable else 422)
+
+
+@app.exception_handler(RequestValidationError)
+@app.exception_handler(ValueError)
+async def unusable(_: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong with a request; not what it holds, since JSON has no NaN to show."""
+    problems = error.errors() if isinstance(error, RequestValidationError) else [{"msg": str(error)}]
+    message = "; ".join(": ".join([*map(str, problem.get("loc", ())), problem["msg"]]) for problem in problems)
+    body = {"error": "ValueError", "message": message, "cost_usd": 0.0, "unsettled_usd": 0.0}
+    return JSONResponse(body, status_code=422)
 
 
 @app.get("/budget")

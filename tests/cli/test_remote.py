@@ -113,6 +113,12 @@ class TestBriefs:
         (("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--price", "a,b"), "is not of the form IN,OUT"),
         (("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--deadline", "0"), "is no number above 0"),
         (("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--deadline", "x"), "is no number above 0"),
+        (("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--price", "1e7,1"), "is not of the form IN,OUT"),
+        (
+            ("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--price", "1,1", "--budget", "1e10"),
+            "--budget is 1e+10",
+        ),
+        (("--base-url", "http://[x/v1", "--model", "m"), "--base-url"),
         (("--base-url", "ftp://x", "--model", "m"), "--base-url"),
         (("--base-url", "http://127.0.0.1:1/v1", "--model", "a\nb"), "--model"),
         (("--base-url", "http://127.0.0.1:1/v1", "--model", "m", "--key-env", "NOT_SET"), "there is no NOT_SET"),
@@ -138,3 +144,92 @@ def test_without_aiohttp_it_says_what_to_install():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert 'pip install "postopt[openai]"' in done.stderr
+
+
+DECLINED = Reply(text="No", finish_reason="content_filter")
+
+
+def briefs(count):
+    text = "".join(json.dumps({"topic": f"Bread {number}", "id": f"b{number}"}) + "\n" for number in range(count))
+    Path("b.jsonl").write_text(text, "utf-8")
+    return ("--briefs", "b.jsonl", "--out", "p.jsonl", "-n", "1")
+
+
+class TestResume:
+    def test_continues_what_a_model_has_begun(self, run):
+        with ScriptedServer() as server:
+            assert run(*briefs(6), *at(server))[0] == 0
+            whole = Path("p.jsonl").read_bytes().splitlines(keepends=True)
+            Path("p.jsonl").write_bytes(b"".join(whole[:3]) + whole[3][:10])
+            status, _, said = run(*briefs(6), *at(server), "--resume")
+            assert status == 0, said
+        posts = [json.loads(line) for line in Path("p.jsonl").read_text("utf-8").splitlines()]
+        assert [post["brief_id"] for post in posts] == [f"b{number}" for number in range(6)]
+        assert {post["seed"] for post in posts} == {None}
+        assert server.calls == 10  # six, and from the third on again
+
+    def test_of_a_complete_run_asks_the_last_brief_again(self, run):
+        with ScriptedServer() as server:
+            run(*briefs(4), *at(server))
+            assert run(*briefs(4), *at(server), "--resume")[0] == 0
+        assert len(Path("p.jsonl").read_text("utf-8").splitlines()) == 4
+        assert server.calls == 5
+
+
+class TestMoney:
+    def test_that_is_hardly_spent_is_not_refused(self, run):
+        with ScriptedServer(latency=0.002) as server:
+            status, _, said = run(*briefs(30), *at(server, "--price", "1,1", "--budget", "0.015"))
+        assert (status, server.calls) == (0, 30)
+        assert "answered: 30 by small, $" in said
+
+    def test_of_one_brief_is_not_refused_either(self, run):
+        with ScriptedServer() as server:
+            _, _, said = run(*TOPIC, "-n", "3", *at(server, "--price", "1,1", "--budget", "0.01"))
+        assert server.calls == 3
+        assert "budget" not in said
+
+    def test_for_refusals_is_told(self, run):
+        with ScriptedServer(default=DECLINED) as server:
+            status, _, said = run(*briefs(3), *at(server, "--price", "1000,1000"))
+            billed = (server.input_tokens + server.output_tokens) / 1000
+        assert status == 1
+        assert f"spent: ${billed:.6f} at most" in said
+
+    def test_for_a_refused_brief_is_told(self, run):
+        with ScriptedServer(default=DECLINED) as server:
+            _, _, said = run(*TOPIC, "-n", "1", *at(server, "--price", "1000,1000"))
+            billed = (server.input_tokens + server.output_tokens) / 1000
+        assert f"spent: ${billed:.6f} at most" in said
+
+    def test_for_one_refused_post_of_a_brief_is_told(self, run):
+        with ScriptedServer([DECLINED, "Two for €3.50", "Three for €3.50"]) as server:
+            _, _, said = run(*TOPIC, "-n", "3", *at(server, "--price", "1000,1000"))
+            billed = (server.input_tokens + server.output_tokens) / 1000
+        assert f"spent: ${billed:.6f} at most" in said
+
+
+class TestKey:
+    def test_that_is_empty_is_none(self, run, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "")
+        with ScriptedServer() as server:
+            assert run(*TOPIC, "-n", "1", *at(server))[0] == 0
+        assert "authorization" not in server.requests[-1].headers
+
+    @pytest.mark.parametrize("host", ["example.invalid", "10.0.0.7", "[2001:db8::1]", "localhost.invalid"])
+    def test_does_not_go_over_a_network_unencrypted(self, run, monkeypatch, host):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        status, _, said = run(*TOPIC, "--base-url", f"http://{host}/v1", "--model", "m")
+        assert status == 2
+        assert "OPENAI_API_KEY would go over the network unencrypted" in said
+
+    @pytest.mark.parametrize("host", ["http://localhost:1", "http://[::1]:1", "http://127.9.9.9:1", "https://[::1]:1"])
+    def test_goes_to_this_machine_and_over_https(self, run, monkeypatch, host):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        options = ("--base-url", f"{host}/v1", "--model", "m", "--deadline", "0.1")
+        assert run(*TOPIC, "-n", "1", *options)[0] == 0
+
+    def test_that_is_named_goes_where_it_is_told(self, run, monkeypatch):
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+        options = ("--base-url", "http://10.0.0.7:1/v1", "--model", "m", "--deadline", "0.1")
+        assert run(*TOPIC, "-n", "1", *options, "--key-env", "OPENAI_API_KEY")[0] == 0

@@ -66,7 +66,7 @@ class TestTopic:
                 asked.append((brief, n, self.generator.seed))
                 return Posts(brief, [])
 
-        monkeypatch.setattr("postopt.cli.write.PostWriter", Noting)
+        monkeypatch.setattr("postopt.cli.remote.PostWriter", Noting)
         status, _, _ = run(
             *("--topic", "Bread", "--tone", "playful", "--language", "es-MX", "--audience", "bakers"),
             *("--platform", "linkedin", "--cta", "Come", "--brand", "Mill", "--max-length", "300"),

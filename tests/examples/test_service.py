@@ -86,6 +86,21 @@ def test_posts_come_from_the_model_and_from_templates_when_it_has_gone():
         assert call(f"{url}/budget")[1]["spent_today"] > 0
 
 
+@pytest.mark.long
+def test_what_cannot_be_used_is_a_typed_error():
+    with ScriptedServer() as model, service(model.url) as url:
+        for query in ("n=0", "n=-1", "n=21", "n=200000", "n=x"):
+            status, answer = call(f"{url}/posts?{query}", BRIEF)
+            assert (status, answer["error"], answer["cost_usd"], answer["unsettled_usd"]) == (422, "ValueError", 0, 0)
+            assert "query: n: " in answer["message"]
+        for wrong in ({"budget": float("nan")}, {"budget": -1}, {"tone": "loud"}, {"facts": {"price": 3.5}}):
+            status, answer = call(f"{url}/posts", {**BRIEF, **wrong})
+            assert (status, answer["error"]) == (422, "ValueError")
+            assert next(iter(wrong)) in answer["message"]
+        assert model.calls == 0
+        assert call(f"{url}/posts", BRIEF)[1]["posts"][0]["unsettled_usd"] == 0
+
+
 def load(*options):
     arguments = [sys.executable, str(EXAMPLES / "load_posts_service.py"), "--seconds", "4", "--rate", "50", *options]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=10 * PATIENCE)

@@ -29,7 +29,6 @@ BOUNDED_ELSEWHERE = {
     "engine/process.py:_lines": "the lines that one worker writes until it is ended",
     "events/inbox.py:queue": "the limit of the inbox",
     "resilience/bulkhead.py:_waiting": "its max_waiting",
-    "resilience/limiter.py:_waiting": "the rate times the longest wait",
     "scheduling/batching.py:_lanes": "its max_waiting",
     "scheduling/ordered.py:started": "the number of tasks that may run",
     "scheduling/priority.py:_awake": "the calls that wait, each until it is woken",

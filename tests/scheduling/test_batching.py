@@ -500,3 +500,22 @@ def test_an_item_that_cannot_be_submitted_is_refused(how):
     with pytest.raises(ValueError, match=f"{next(iter(how))} is"):
         asyncio.run(batcher.submit(1, **how))
     assert batcher.report().waiting == 0
+
+
+def test_what_a_failed_batch_cost_is_shared_by_those_who_wait_for_it():
+    async def main():
+        async def run(items):
+            error = OverloadedError("down", provider="p", cost_usd=0.5, hint="wait")
+            error.unsettled_usd = 0.25
+            raise error from KeyError("cause")
+
+        return await asyncio.gather(*submitting(MicroBatcher(run, max_size=10), range(10)), return_exceptions=True)
+
+    errors = asyncio.run(main())
+    assert len({id(error) for error in errors}) == 10
+    assert sum(error.cost_usd for error in errors) == pytest.approx(0.5)
+    assert sum(error.unsettled_usd for error in errors) == pytest.approx(0.25)
+    assert {(str(error), error.provider, error.hint, str(error.__cause__)) for error in errors} == {
+        ("down", "p", "wait", "'cause'")
+    }
+    assert all(error.__notes__ == ["wait"] for error in errors)

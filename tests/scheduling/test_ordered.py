@@ -207,3 +207,12 @@ def test_nothing_to_do():
         return [item async for item in map_ordered(Desk().work, [], limit=1)]
 
     assert asyncio.run(main()) == []
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, None, True])
+def test_a_limit_that_lets_nothing_through_is_refused(limit):
+    async def same(item):
+        return item
+
+    with pytest.raises(ValueError, match="limit is "):
+        asyncio.run(anext(map_ordered(same, [1], limit=limit)))

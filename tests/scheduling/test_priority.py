@@ -517,3 +517,43 @@ def test_a_turn_that_cannot_be_asked_for_is_refused(how):
         assert queue.enter_nowait(how["priority"]) is None
         assert queue.enter_nowait([]) is None
     assert queue.report().running == 0
+
+
+class TestMisuse:
+    def test_a_turn_ends_once(self):
+        async def main():
+            queue = PriorityQueue(concurrency=2, reserved=0)
+            for enter in (queue.enter_nowait, queue.enter):
+                slot = enter()
+                slot = await slot if asyncio.iscoroutine(slot) else slot
+                queue.leave(slot)
+                with pytest.raises(RuntimeError, match="ended already"):
+                    queue.leave(slot)
+            assert queue.report().running == 0
+
+        asyncio.run(main())
+
+    def test_a_turn_is_for_one_block_at_a_time(self):
+        async def main():
+            queue = PriorityQueue(concurrency=2, reserved=0)
+            turn = queue.turn()
+            async with turn:
+                with pytest.raises(RuntimeError, match="a turn of its own"):
+                    await turn.__aenter__()
+                assert queue.report().running == 1
+            assert queue.report().running == 0
+            async with turn:  # one after the other they may share it
+                assert queue.report().running == 1
+
+        asyncio.run(main())
+
+    @pytest.mark.parametrize("tenant", [[], None, 1])
+    def test_a_tenant_is_a_text(self, tenant):
+        async def main():
+            queue = PriorityQueue(concurrency=1)
+            with pytest.raises(ValueError, match="tenant is "):
+                queue.turn(tenant=tenant)
+            with pytest.raises(ValueError, match="tenant is "):
+                await queue.enter(tenant=tenant)
+
+        asyncio.run(main())

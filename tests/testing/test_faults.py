@@ -131,6 +131,9 @@ async def test_a_slow_call_waits_as_the_test_says(prompt):
     drawn = FaultPlan.drawn(inner(), seed=0, calls=1, sleep=sleep, latency=1.0)
     await drawn.generate(prompt())
     assert waited == [7.0, 1.0]
+    drawn = FaultPlan.drawn(inner(), seed=0, calls=1, sleep=sleep, latency=1.0, latency_seconds=0.5)
+    await drawn.generate(prompt())
+    assert waited == [7.0, 1.0, 0.5]
 
 
 async def test_garbage_is_text_and_the_same_for_the_same_seed(prompt):
@@ -169,6 +172,6 @@ def test_refuses_what_cannot_be_planned():
         FaultPlan(inner(), ["explode"])
     with pytest.raises(ValueError, match="fault is 'explode'"):
         FaultPlan.drawn(inner(), seed=0, calls=500, explode=0.5)
-    for shares in ({"error": 0.7, "hang": 0.4}, {"error": -0.1}):
+    for shares in ({"error": 0.7, "hang": 0.4}, {"error": -0.1}, {"error": float("nan")}):
         with pytest.raises(ValueError, match="add up to at most 1"):
             FaultPlan.drawn(inner(), seed=0, calls=5, **shares)

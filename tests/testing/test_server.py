@@ -264,6 +264,24 @@ class TestProcess:
                 process.kill()
         assert process.returncode == -signal.SIGKILL
 
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--fail-share", "nan"),
+            ("--fail-share", "1.1"),
+            ("--latency", "-1"),
+            ("--latency", "inf"),
+            ("--port", "70000"),
+            ("--port", "-1"),
+            ("--input-price", "free"),
+        ],
+    )
+    def test_what_cannot_be_is_refused_before_it_begins(self, option, value, capsys):
+        with pytest.raises(SystemExit) as ended:
+            main([f"{option}={value}"])
+        assert ended.value.code == 2
+        assert f"argument {option}: {value!r} is no" in capsys.readouterr().err
+
     def test_fails_as_often_as_it_is_told(self, monkeypatch, capsys):
         def run(coroutine):
             coroutine.close()

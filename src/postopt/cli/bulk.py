@@ -15,20 +15,23 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Seque
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn
 
 from tqdm import tqdm
 
 from postopt.cli.briefs import BadLine, BriefLine, read_briefs
 from postopt.cli.lines import bad_line, post_line, rejection_line
 from postopt.cli.outfile import LineFile, remaining
-from postopt.cli.remote import Answered, deadline_of, make_generator
+from postopt.cli.remote import Answered, deadline_of, make_spending, make_writer
 from postopt.cli.usage import UsageError
 from postopt.clock import Clock
 from postopt.errors import GenerationError
 from postopt.scheduling.ordered import map_ordered
 from postopt.types import Post, Posts, Rejection
 from postopt.writer import PostWriter
+
+if TYPE_CHECKING:
+    from postopt.cli.spending import Spending
 
 AT_ONCE = 16
 """Briefs at work at a time where a model is asked; arbitrary."""
@@ -74,6 +77,8 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
     """
     started = clock()
     summary = Summary()
+    spending = make_spending(args)
+    writer = make_writer(args, spending)
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(_open(args.briefs))
         lines = read_briefs(file, is_csv=args.briefs.suffix.lower() == ".csv")
@@ -84,11 +89,10 @@ def write_file(args: argparse.Namespace, clock: Clock = time.monotonic) -> int:
         out, rejects = files[0], files[1] if len(files) > 1 else None
         if resume:
             lines = remaining(lines, out, rejects, args.seed, args.n)
-        writer = PostWriter(make_generator(args))
-        stack.callback(_say_how_it_went, summary, args, lambda: clock() - started)
+        stack.callback(_say_how_it_went, summary, args, spending, lambda: clock() - started)
         bar = stack.enter_context(_bar(file))
         lines = _followed(lines, file, bar, summary)
-        write = partial(_write_line, writer=writer, n=args.n, deadline=deadline_of(args))
+        write = partial(_write_line, writer=writer, n=args.n, deadline=deadline_of(args), spending=spending)
         limit = AT_ONCE if "base_url" in args else 1
         work = _write_lines(_written(write, lines, limit), writer, out, rejects, summary)
         try:
@@ -144,21 +148,28 @@ async def _written(
         await asyncio.sleep(0)  # templates never wait, and signals are seen only where something does
 
 
-async def _write_line(line: BriefLine | BadLine, *, writer: PostWriter, n: int, deadline: float | None) -> _Written:
+async def _write_line(
+    line: BriefLine | BadLine, *, writer: PostWriter, n: int, deadline: float | None, spending: Spending | None = None
+) -> _Written:
     if isinstance(line, BadLine):
         return _Written((), [], [(line.reason, bad_line(line))])
     try:
-        posts = await writer.write(line.brief, n, deadline=deadline)
+        async with spending.place(line.brief, writer.generator) if spending else contextlib.nullcontext():
+            posts = await writer.write(line.brief, n, deadline=deadline)
     except GenerationError as error:
         posts = Posts(line.brief, (), [Rejection(variant=variant, reasons=(str(error),)) for variant in range(n)])
     rejections = [(" ".join(rejection.reasons), rejection_line(line, rejection)) for rejection in posts.rejections]
     return _Written(posts, [post_line(line.id, post) for post in posts], rejections)
 
 
-def _say_how_it_went(summary: Summary, args: argparse.Namespace, seconds: Callable[[], float]) -> None:
+def _say_how_it_went(
+    summary: Summary, args: argparse.Namespace, spending: Spending | None, seconds: Callable[[], float]
+) -> None:
     print(summary.text(seconds()), file=sys.stderr)
     if "base_url" in args and summary.written:
         print(f"answered: {summary.answered.text()}", file=sys.stderr)
+    if spending:
+        print(f"spent: {spending.text()}", file=sys.stderr)
 
 
 async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:

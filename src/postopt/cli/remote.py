@@ -6,12 +6,22 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from postopt.cli.usage import UsageError
 from postopt.errors import MissingDependencyError
 from postopt.generation.base import Generator
 from postopt.generation.templates import TemplateGenerator
 from postopt.types import Post
+from postopt.writer import PostWriter
+
+if TYPE_CHECKING:
+    from postopt.cli.spending import Spending
+
+_MOST_PER_MILLION = 1e6
+"""US dollars per million tokens: a dollar a token; arbitrary, and small enough for any call to be counted."""
 
 OPTIONS = {
     "model": "--model",
@@ -29,13 +39,22 @@ def add_model_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--model", metavar="NAME", help="the server's name for the model")
     group.add_argument(
-        "--key-env", metavar="NAME", help="environment variable that holds the key (default: OPENAI_API_KEY, if set)"
+        "--key-env",
+        metavar="NAME",
+        help="environment variable that holds the key (default: OPENAI_API_KEY, if set, which only goes over https or "
+        "to this machine)",
     )
     group.add_argument("--deadline", type=_positive, metavar="SECONDS", help="for the posts of one brief (default: 30)")
     group.add_argument(
         "--price", type=_price, metavar="IN,OUT", help="US dollars per million tokens of prompt and of answer"
     )
-    group.add_argument("--budget", type=_positive, metavar="USD", help="most to spend in this run; needs --price")
+    group.add_argument(
+        "--budget",
+        type=_positive,
+        metavar="USD",
+        help="most to spend in this run; needs --price. The posts of a brief are written one after the other then, and "
+        "fewer briefs at a time where little is left: each call sets aside the most that it can cost",
+    )
 
 
 def check_model_options(args: argparse.Namespace) -> None:
@@ -49,8 +68,34 @@ def check_model_options(args: argparse.Namespace) -> None:
         args.error("--budget needs --price IN,OUT")
 
 
-def make_generator(args: argparse.Namespace) -> Generator:
-    """Return the generator that the options name; the writer that gets it closes it.
+def make_spending(args: argparse.Namespace) -> Spending | None:
+    """Return what counts the money, or None where no price is known.
+
+    Raises:
+        UsageError: the budget is too large to be counted.
+    """
+    if "price" not in args:
+        return None
+    from postopt.cli.spending import MOST_USD, Spending  # noqa: PLC0415 - as below
+
+    try:
+        return Spending(getattr(args, "budget", None))
+    except ValueError as error:
+        raise UsageError(f"--budget is {args.budget:g}; {MOST_USD} at most can be counted") from error
+
+
+def make_writer(args: argparse.Namespace, spending: Spending | None) -> PostWriter:
+    """Return a writer with the generator that the options name, which it closes.
+
+    Raises:
+        UsageError: the model cannot be asked with what is given or installed.
+    """
+    generator = make_generator(args, spending)
+    return PostWriter(generator, concurrency=1) if "budget" in args else PostWriter(generator)
+
+
+def make_generator(args: argparse.Namespace, spending: Spending | None) -> Generator:
+    """Return the generator that the options name.
 
     Raises:
         UsageError: the model cannot be asked with what is given or installed.
@@ -60,7 +105,6 @@ def make_generator(args: argparse.Namespace) -> Generator:
         return templates
     # Only for those who ask a model: the rest of the command line starts in a third of the time.
     from postopt.generation.nest import standard  # noqa: PLC0415
-    from postopt.resilience.budget import Budget  # noqa: PLC0415
     from postopt.resilience.price import Price  # noqa: PLC0415
 
     try:
@@ -72,8 +116,7 @@ def make_generator(args: argparse.Namespace) -> Generator:
         model = OpenAIGenerator(args.base_url, args.model, api_key=_key(args), price=price)
     except ValueError as error:
         raise UsageError(f"--base-url, --model: {error}") from error
-    budget = Budget(usd_total=args.budget) if "budget" in args else None
-    return standard(model, templates=templates, budget=budget)
+    return standard(model, templates=templates, budget=None if spending is None else spending.budget)
 
 
 def deadline_of(args: argparse.Namespace) -> float | None:
@@ -102,11 +145,32 @@ class Answered:
 
 def _key(args: argparse.Namespace) -> str | None:
     if "key_env" not in args:
-        return os.environ.get("OPENAI_API_KEY")
+        key = os.environ.get("OPENAI_API_KEY")
+        if key and _is_overheard(args.base_url):
+            raise UsageError(
+                "--base-url: the key in OPENAI_API_KEY would go over the network unencrypted; use https, or name it by "
+                "--key-env if that is what you want, or unset it"
+            )
+        return key or None
     key = os.environ.get(args.key_env)
-    if key is None:
+    if not key:
         raise UsageError(f"--key-env: there is no {args.key_env} in the environment")
     return key
+
+
+def _is_overheard(url: str) -> bool:
+    """Whether others can read what is sent there: plain http to another machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False  # whoever opens it says what is wrong
+    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:  # a name
+        return True
 
 
 def _positive(text: str) -> float:
@@ -125,6 +189,8 @@ def _price(text: str) -> tuple[float, float]:
         prices = [float(part) for part in parts]
     except ValueError:
         prices = []
-    if len(prices) != 2 or not all(0 <= price < float("inf") for price in prices):
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form IN,OUT, such as 0.15,0.60")
+    if len(prices) != 2 or not all(0 <= price <= _MOST_PER_MILLION for price in prices):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not of the form IN,OUT, such as 0.15,0.60 (up to {_MOST_PER_MILLION:g})"
+        )
     return prices[0], prices[1]

@@ -7,17 +7,22 @@ import asyncio
 import re
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from postopt.cli.bulk import write_file
 from postopt.cli.layout import layout
 from postopt.cli.lines import post_line
 from postopt.cli.outfile import LineFile
-from postopt.cli.remote import add_model_options, check_model_options, deadline_of, make_generator
+from postopt.cli.remote import add_model_options, check_model_options, deadline_of, make_spending, make_writer
 from postopt.cli.usage import UsageError
 from postopt.errors import BriefError, GenerationError
-from postopt.types import PLATFORMS, TONES, Brief, Posts
+from postopt.types import PLATFORMS, TONES, Brief, Post, Posts
 from postopt.writer import PostWriter
+
+if TYPE_CHECKING:
+    from postopt.cli.spending import Spending
 
 _BRIEF_OPTIONS = {
     "tone": "--tone",
@@ -117,7 +122,12 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--out", type=Path, metavar="FILE", help='where the posts go; "-" for standard output')
     group.add_argument("--rejects", type=Path, metavar="FILE", help="where lines and variants go that gave no post")
     ending = group.add_mutually_exclusive_group()
-    ending.add_argument("--resume", action="store_true", help="continue an interrupted run in the same files")
+    ending.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run in the same files; with a model, up to 16 briefs that were at "
+        "work are asked, and paid for, again",
+    )
     ending.add_argument("--force", action="store_true", help="overwrite what the files hold")
 
 
@@ -148,14 +158,15 @@ def _write_one(args: argparse.Namespace) -> int:
     except BriefError as error:
         option = "--topic" if error.field == "topic" else _BRIEF_OPTIONS.get(error.field.partition("[")[0], error.field)
         raise UsageError(f"{option}: {error}") from error
+    spending = make_spending(args)
+    writer = make_writer(args, spending)
     try:
-        posts = asyncio.run(_write(args, brief))
+        posts = asyncio.run(_write(args, writer, brief))
     except GenerationError as error:
         print(f"not written: {error}", file=sys.stderr)
+        _say_how_it_went(args, (), spending)
         return 1
-    if "base_url" in args:
-        for number, post in enumerate(posts, 1):
-            print(f"{number} of {len(posts)}: {post.trace.summary()}", file=sys.stderr)
+    _say_how_it_went(args, posts, spending)
     if args.json:
         with LineFile.open(Path("-")) as out:
             out.write([post_line("command-line", post) for post in posts])
@@ -167,8 +178,16 @@ def _write_one(args: argparse.Namespace) -> int:
     return 1 if posts.rejections else 0
 
 
-async def _write(args: argparse.Namespace, brief: Brief) -> Posts:
-    async with PostWriter(make_generator(args)) as writer:
+def _say_how_it_went(args: argparse.Namespace, posts: Sequence[Post], spending: Spending | None) -> None:
+    if "base_url" in args:
+        for number, post in enumerate(posts, 1):
+            print(f"{number} of {len(posts)}: {post.trace.summary()}", file=sys.stderr)
+    if spending and spending.exceeds(sum(post.trace.cost_usd for post in posts)):
+        print(f"spent: {spending.text()}", file=sys.stderr)
+
+
+async def _write(args: argparse.Namespace, writer: PostWriter, brief: Brief) -> Posts:
+    async with writer:
         return await writer.write(brief, args.n, deadline=deadline_of(args))
 
 

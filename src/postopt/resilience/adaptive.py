@@ -40,6 +40,9 @@ class AdaptiveLimit:
     It settles at 1.1 times the knee and a root of the limit: at some 24 for a knee of 16, 87 for 64, 8 for 4. A knee of
     1 or 2 it cannot see; it stays at 5.
 
+    A call that finds the server overloaded takes a tenth of it, once for all that were under way together, as TCP gives
+    way once a round trip.
+
     Pure: it has no clock, no lock and no chance. `Bulkhead` guards the one it is given.
 
     Source: Netflix concurrency-limits, `Gradient2Limit` (E. Landau, W. Thurston, T. Bozarth, "Performance Under Load",
@@ -64,6 +67,7 @@ class AdaptiveLimit:
         self._unloaded: float | None = None  # seconds per token
         self._looking = True
         self._windows = 0
+        self._spared = 0  # calls whose overload is no news: they were under way when the limit last gave way
         # The window under way:
         self._calls = 0
         self._seconds = 0.0
@@ -86,8 +90,11 @@ class AdaptiveLimit:
         """
         if not 0 <= seconds < inf:
             return  # a clock that went astray
+        spared, self._spared = self._spared, max(0, self._spared - 1)
         if not ok:
-            self._limit = max(self._least, self._limit * _FAILED)
+            if not spared:
+                self._spared = max(self.limit, in_flight) - 1  # all but this one
+                self._limit = max(self._least, self._limit * _FAILED)
             return
         if self._looking and in_flight > self.limit:
             return  # it began under the full load

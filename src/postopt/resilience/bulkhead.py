@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from math import inf
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
@@ -47,7 +48,7 @@ class Bulkhead:
         limit: how many, or an `AdaptiveLimit` that finds out; not one that another bulkhead has.
         max_waiting: most calls that wait, 0 or more (1024 is arbitrary).
         max_wait_seconds: longest wait, or None for none.
-        tokens: says how long an answer is, for an adaptive limit.
+        tokens: says how long an answer is, for an adaptive limit; if it raises, the answer counts as none.
         clock: monotonic, for an adaptive limit.
 
     Raises:
@@ -138,13 +139,20 @@ class Bulkhead:
         begun = self._clock()
         try:
             answer = await function(*args)
-            self.record(self._clock() - begun, self._count_tokens(answer), in_flight)
         except _OVERLOADED:
             self.record(self._clock() - begun, 0, in_flight, ok=False)
             raise
+        else:
+            self.record(self._clock() - begun, self._tokens_of(answer), in_flight)
         finally:
             self._leave()
         return answer
+
+    def _tokens_of(self, answer: object) -> int:
+        tokens: object = 0
+        with suppress(Exception):  # the answer may be paid for, and is not lost for a count
+            tokens = self._count_tokens(answer)
+        return tokens if isinstance(tokens, int) else 0
 
     def _enter_now(self) -> bool:
         self._acquire()
@@ -158,8 +166,7 @@ class Bulkhead:
 
     async def _wait(self) -> None:
         """Wait for a place, and take it."""
-        left = deadline.remaining()
-        longest = self._max_wait if left is None else min(self._max_wait, left)
+        longest = self._longest_wait()
         waiter = _Waiter()
         self._join(waiter, longest)
         timer = waiter.loop.call_later(longest, waiter.wake) if longest < inf else None
@@ -173,6 +180,10 @@ class Bulkhead:
                 timer.cancel()
         if not self._give_up_unless_admitted(waiter):
             raise ShedError(f"no room came within {longest:.3g} s: {self._limit} calls are under way")
+
+    def _longest_wait(self) -> float:
+        left = deadline.remaining()
+        return self._max_wait if left is None else min(self._max_wait, left)
 
     def _join(self, waiter: _Waiter, longest: float) -> None:
         self._acquire()

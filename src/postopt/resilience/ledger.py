@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Protocol
 
 from postopt.resilience.locks import new_lock
@@ -14,7 +15,7 @@ MOST = 2**53
 """The largest amount, some 9 million US dollars: up to here Redis' scripts count exactly."""
 
 _DAYS = 400
-"""Days that a ledger in memory tells apart (arbitrary); what is older is in its total alone."""
+"""Days that a ledger in memory tells apart (arbitrary); all older ones count as one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,9 @@ class Ledger(Protocol):
 class MemoryLedger:
     """The sums of one process, for all its tasks and threads; the child of a fork goes on with a copy.
 
+    It tells the last 400 days apart. Those before have one sum, so that no day's can pass its limit unseen; only a
+    clock that is put back so far finds out.
+
     `reserve_now`, `settle_now` and `sums_now` do the same without awaiting.
     """
 
@@ -85,6 +89,8 @@ class MemoryLedger:
         self._release = lock.release
         self._number = 0
         self._days: dict[int, _Day] = {}
+        self._older = _Day()
+        self._older_until: float = -inf
         self._held: dict[int, tuple[_Day, int]] = {}
         self._used = 0  # spent and held, on all days
 
@@ -122,7 +128,7 @@ class MemoryLedger:
         """Return what is spent and held."""
         self._acquire()
         try:
-            return self._sums(self._days.get(day) or _Day())
+            return self._sums(self._days.get(day) or (self._older if day <= self._older_until else _Day()))
         finally:
             self._release()
 
@@ -139,15 +145,24 @@ class MemoryLedger:
         return self.sums_now(day)
 
     def _begin(self, day: int) -> _Day:
-        if len(self._days) >= _DAYS:
-            oldest = self._days.pop(min(self._days))
-            for number in [number for number, (held_on, _) in self._held.items() if held_on is oldest]:
-                del self._held[number]
-        begun = self._days[day] = _Day()
-        return begun
+        """Return the sums of a day that is not there yet, or those of the older ones if it is among them."""
+        if day > self._older_until:
+            self._days[day] = _Day()
+            if len(self._days) > _DAYS:
+                self._forget(min(self._days))
+        return self._days.get(day, self._older)
+
+    def _forget(self, day: int) -> None:
+        oldest = self._days.pop(day)
+        self._older_until = day
+        self._older.used += oldest.used
+        self._older.held += oldest.held
+        for number, (held_on, amount) in self._held.items():
+            if held_on is oldest:
+                self._held[number] = self._older, amount
 
     def _sums(self, day: _Day) -> Sums:
-        held = sum(each.held for each in self._days.values())
+        held = self._older.held + sum(each.held for each in self._days.values())
         return Sums(day_spent=day.used - day.held, day_held=day.held, total_spent=self._used - held, total_held=held)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from itertools import takewhile
+from collections import OrderedDict
 from math import inf
 
 from postopt.clock import Clock
@@ -68,7 +67,7 @@ class RateLimiter:
         # Called as they are, they cost less than half of `with`, on the way of calls that need not wait.
         self._acquire = self._lock.acquire
         self._release = self._lock.release
-        self._waiting: deque[_Waiter] = deque()
+        self._waiting: OrderedDict[_Waiter, None] = OrderedDict()  # one leaves from anywhere in no time
         self._waiting_tokens = 0
         # While the provider wants to be left alone, the time of the rates stands still: `_paused` seconds in all, the
         # last of them at `_paused_until`.
@@ -92,12 +91,12 @@ class RateLimiter:
             return permit
         with self._lock:
             now = self._clock()
-            while self._waiting and self._waiting[0].loop.is_closed():
-                self._drop(self._waiting[0])
+            while self._waiting and self._first().loop.is_closed():
+                self._drop(self._first())
             left = deadline.remaining()
             waiter = _Waiter(tokens, now + (self._max_wait if left is None else min(left, self._max_wait)))
             self._check(waiter, now, self._delay(now, tokens, len(self._waiting), self._waiting_tokens))
-            self._waiting.append(waiter)
+            self._waiting[waiter] = None
             self._waiting_tokens += tokens
         try:
             return await self._wait(waiter)
@@ -140,8 +139,7 @@ class RateLimiter:
             if now + seconds > begins:
                 self._paused += now + seconds - begins
                 self._paused_until = now + seconds
-                for waiter in self._waiting:  # some may have to wait too long now
-                    waiter.ring()
+                self._refuse_late(now)
 
     def correct(self, taken_at: float, excess: int) -> None:
         """Take so many tokens more of what was taken at a moment of the rates' time, or give them back if negative."""
@@ -155,20 +153,40 @@ class RateLimiter:
         while True:
             with self._lock:
                 now = self._clock()
-                first = self._waiting[0] is waiter
-                wait = self._delay(now, waiter.tokens, *((0, 0) if first else self._ahead_of(waiter)))
-                if first and not wait:
-                    permit = self._take(now, waiter.tokens)
-                    self._drop(waiter)
-                    return permit
-                self._check(waiter, now, wait)
+                look_in = max(waiter.latest - now, ROUNDING)
+                if waiter.refused is None and self._first() is waiter:
+                    look_in = wait = self._delay(now, waiter.tokens)
+                    if not wait:
+                        permit = self._take(now, waiter.tokens)
+                        self._drop(waiter)
+                        return permit
+                    self._check(waiter, now, wait)
+                elif now >= waiter.latest:
+                    self._refuse_late(now)
+                if waiter.refused is not None:
+                    raise _throttled(waiter.refused, waiter.latest - now)
                 turn = waiter.next_turn()
             # The first one rings the next when it goes; only if that comes too late, the next looks by itself.
-            timer = waiter.loop.call_later(wait if first else waiter.latest - now, waiter.ring)
+            timer = waiter.loop.call_later(look_in, waiter.ring)
             try:
                 await turn
             finally:
                 timer.cancel()
+
+    def _refuse_late(self, now: float) -> None:
+        """Refuse all that would have to wait too long, in one pass over those that wait."""
+        requests = tokens = 0
+        for waiter in list(self._waiting):
+            wait = self._delay(now, waiter.tokens, requests, tokens)
+            if now + wait > waiter.latest + ROUNDING:
+                waiter.refused = wait
+                del self._waiting[waiter]
+                self._waiting_tokens -= waiter.tokens
+                waiter.ring()
+            else:
+                requests += 1
+                tokens += waiter.tokens
+        self._ring_first()  # it may be another now, or have to wait longer
 
     def _rates_time(self, now: float) -> float:
         return now - self._paused if now >= self._paused_until else self._paused_until - self._paused
@@ -194,15 +212,10 @@ class RateLimiter:
 
     def _check(self, waiter: _Waiter, now: float, wait: float) -> None:
         if now + wait > waiter.latest + ROUNDING:
-            allowed = max(0.0, waiter.latest - now)
-            raise ThrottledError(
-                f"the rate limit allows the call in {wait:.3g} s, and it may wait {allowed:.3g} s", retry_after=wait
-            )
+            raise _throttled(wait, waiter.latest - now)
 
-    def _ahead_of(self, waiter: _Waiter) -> tuple[int, int]:
-        """Return how many calls, and tokens, wait before this one."""
-        before = list(takewhile(lambda other: other is not waiter, self._waiting))
-        return len(before), sum(other.tokens for other in before)
+    def _first(self) -> _Waiter:
+        return next(iter(self._waiting))
 
     def _leave(self, waiter: _Waiter) -> None:
         with self._lock:
@@ -210,13 +223,15 @@ class RateLimiter:
                 self._drop(waiter)
 
     def _drop(self, waiter: _Waiter) -> None:
-        self._waiting.remove(waiter)
+        was_first = self._first() is waiter
+        del self._waiting[waiter]
         self._waiting_tokens -= waiter.tokens
-        self._ring_first()
+        if was_first:
+            self._ring_first()
 
     def _ring_first(self) -> None:
-        while self._waiting and not self._waiting[0].ring():  # its loop has been closed under it
-            self._waiting_tokens -= self._waiting.popleft().tokens
+        while self._waiting and not self._first().ring():  # its loop has been closed under it
+            self._waiting_tokens -= self._waiting.popitem(last=False)[0].tokens
 
 
 class Permit:
@@ -246,13 +261,18 @@ class Permit:
 
 
 class _Waiter:
-    """A call that waits, in its own loop."""
+    """A call that waits, in its own loop.
 
-    __slots__ = ("_turn", "latest", "loop", "tokens")
+    Attributes:
+        refused: the seconds it would have to wait, once that is too long; it is among those that wait no more then.
+    """
+
+    __slots__ = ("_turn", "latest", "loop", "refused", "tokens")
 
     def __init__(self, tokens: int, latest: float) -> None:
         self.tokens = tokens
         self.latest = latest
+        self.refused: float | None = None
         self.loop = asyncio.get_running_loop()
         self._turn = self.loop.create_future()
 
@@ -280,8 +300,19 @@ def _wake(turn: asyncio.Future[None]) -> None:
         turn.set_result(None)
 
 
+def check_rate(name: str, per_minute: object) -> float:
+    """Return a rate that lets something through in a time that can be told."""
+    rate = check_positive(name, per_minute, "a minute's worth")
+    if not 60e6 / rate * _MOST_TOKENS < inf:
+        raise ValueError(f"{name} is {shown(per_minute)}; a rate whose period is finite is needed")
+    return rate
+
+
 def _gcra(name: str, per_minute: float | None, burst_seconds: float) -> GCRA | None:
-    if per_minute is None:
-        return None
-    per_second = check_positive(name, per_minute, "a minute's worth") / 60.0
-    return GCRA(per_second, burst_seconds)
+    return None if per_minute is None else GCRA(check_rate(name, per_minute) / 60.0, burst_seconds)
+
+
+def _throttled(wait: float, allowed: float) -> ThrottledError:
+    return ThrottledError(
+        f"the rate limit allows the call in {wait:.3g} s, and it may wait {max(0.0, allowed):.3g} s", retry_after=wait
+    )

@@ -7,14 +7,16 @@ import os
 import sqlite3
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from postopt.clock import Clock
 from postopt.errors import LedgerError
-from postopt.resilience.checks import check_name, check_positive
+from postopt.resilience.checks import check_callable, check_name, check_positive
 from postopt.resilience.ledger import Limits, Sums
 
 T = TypeVar("T")
@@ -70,16 +72,26 @@ class SQLiteLedger:
     Args:
         path: the file; made with mode 0600, and its folder with 0700, if it is not there.
         budget: which budget's sums; one file may hold those of several.
-        seconds: after which a call gives up waiting for other processes (5 is arbitrary).
+        seconds: after which a call gives up waiting for others, of this process and of other ones (5 is arbitrary).
+        clock: monotonic.
 
     Raises:
         ValueError: an argument is none of its kind.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, budget: str = "default", seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        budget: str = "default",
+        seconds: float = 5.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self._path = Path(path).absolute()
         self._budget = check_name("budget", budget)
         self._seconds = check_positive("seconds", seconds, "seconds")
+        check_callable("clock", clock, "returns seconds")
+        self._clock = clock
         self.lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -98,7 +110,7 @@ class SQLiteLedger:
             added = connection.execute("INSERT INTO reservations (budget, day, amount) VALUES (?, ?, ?)", values)
             return int(added.lastrowid or 0)
 
-        return await asyncio.to_thread(self._transact, reserve)
+        return await self._run(reserve)
 
     async def settle(self, number: int, spent: int) -> None:
         """Let go of what is held under this number and count `spent` instead, once however often it is called."""
@@ -113,11 +125,11 @@ class SQLiteLedger:
                 connection.execute("DELETE FROM reservations WHERE number = ? AND budget = ?", which)
                 self._add(connection, day, spent=spent, held=-amount)
 
-        await asyncio.to_thread(self._transact, settle)
+        await self._run(settle)
 
     async def sums(self, day: int) -> Sums:
         """Return what is spent and held."""
-        return await asyncio.to_thread(self._transact, lambda connection: self._sums(connection, day))
+        return await self._run(lambda connection: self._sums(connection, day))
 
     async def aclose(self) -> None:
         """Close the connection; the next call opens another."""
@@ -135,9 +147,14 @@ class SQLiteLedger:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _transact(self, change: Callable[[sqlite3.Connection], T]) -> T:
-        with self.lock, self._errors():
+    async def _run(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Make a change in a thread; its time begins here, so that the wait for a thread counts."""
+        return await asyncio.to_thread(self._transact, change, self._clock() + self._seconds)
+
+    def _transact(self, change: Callable[[sqlite3.Connection], T], until: float) -> T:
+        with self._locked(until), self._errors():
             connection = self._connected()
+            connection.execute(f"PRAGMA busy_timeout={max(0, round((until - self._clock()) * 1000))}")
             connection.execute("BEGIN IMMEDIATE")
             try:
                 result = change(connection)
@@ -181,6 +198,19 @@ class SQLiteLedger:
         values = {"budget": self._budget, "day": day, "spent": spent, "held": held}
         connection.execute(_ADD_TO_DAY, values)
         connection.execute(_ADD_TO_TOTAL, values)
+
+    @contextmanager
+    def _locked(self, until: float) -> Iterator[None]:
+        left = until - self._clock()
+        if left <= 0 or not self.lock.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
+            raise LedgerError(
+                f"the budget's file {self._path.name} was busy for {self._seconds:g} s",
+                hint="nothing is spent until it is not",
+            )
+        try:
+            yield
+        finally:
+            self.lock.release()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from postopt.errors import CutOffError, MalformedAnswerError
+from postopt.errors import CutOffError, GenerationError, MalformedAnswerError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,12 +71,23 @@ async def send(run: Run[T, R], entries: Sequence[Entry[T, R]]) -> None:
 
 
 def fail(entries: Iterable[Entry[Any, Any]], error: Exception) -> None:
-    """Raise `error` in all those who wait for `entries`."""
-    for entry in entries:
-        future = entry[1]
-        # A loop that is closed wakes nobody, and says so by an error.
-        if not future.done() and not future.get_loop().is_closed():
-            future.set_exception(error)
+    """Raise `error` in all those who wait for `entries`; where it says what they cost together, each pays its share."""
+    # A loop that is closed wakes nobody, and says so by an error.
+    futures = [entry[1] for entry in entries if not entry[1].done() and not entry[1].get_loop().is_closed()]
+    for future in futures:
+        future.set_exception(_share(error, len(futures)))
+
+
+def _share(error: Exception, sharers: int) -> Exception:
+    """Return an error of one's own, at so much of the cost; of a foreign error, which may not be copied, itself."""
+    if sharers == 1 or not isinstance(error, GenerationError):
+        return error
+    own = copy(error).with_traceback(error.__traceback__)
+    own.__cause__, own.__context__ = error.__cause__, error.__context__
+    own.__suppress_context__ = error.__suppress_context__
+    own.cost_usd = error.cost_usd / sharers
+    own.unsettled_usd = error.unsettled_usd / sharers
+    return own
 
 
 def raisable(error: BaseException) -> Exception:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
+from postopt.scheduling.checks import check_number
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -26,7 +28,11 @@ async def map_ordered(
         function: what to do with an item, in a task of its own.
         items: read lazily; an async iterable is not closed here, whoever made it does that.
         limit: most items at work or done and waiting, 1 or more.
+
+    Raises:
+        ValueError: `limit` is less than 1 or no int; with the first result that is asked for.
     """
+    check_number("limit", limit, least=1, whole=True)
     slots = asyncio.Semaphore(limit)
     started: asyncio.Queue[asyncio.Task[R] | None] = asyncio.Queue()
 

@@ -105,6 +105,8 @@ class PriorityQueue:
         expected_seconds: float | None = None,
     ) -> Turn:
         """Return an asynchronous context manager whose block is a turn; arguments and errors are those of `enter`."""
+        if tenant.__class__ is not str:  # a third of isinstance
+            _check_tenant(tenant)
         return Turn(self, priority, tenant, deadline, expected_seconds)
 
     def enter_nowait(self, priority: int = 4) -> Slot | None:
@@ -120,6 +122,7 @@ class PriorityQueue:
             slot = self._pools[priority].popleft()
         except (LookupError, TypeError):
             return None
+        slot.held = True
         if slot.timed:
             slot.since = self._clock()
         return slot
@@ -145,6 +148,7 @@ class PriorityQueue:
             ValueError: an argument is out of its range.
         """
         check_lane(priority)
+        _check_tenant(tenant)
         _check_times(deadline, expected_seconds)
         waiter = QueuedWaiter(priority, tenant, self._clock())
         with self._lock:
@@ -172,7 +176,14 @@ class PriorityQueue:
         return waiter.slot
 
     def leave(self, slot: Slot) -> None:
-        """End a turn; its slot goes to who is next. It never waits, and may be called from any thread."""
+        """End a turn; its slot goes to who is next. It never waits, and may be called from any thread.
+
+        Raises:
+            RuntimeError: the turn has ended already, and nobody else has the slot.
+        """
+        if not slot.held:
+            raise RuntimeError("the turn has ended already; leave() ends it once")
+        slot.held = False
         slot.turns += 1
         if slot.timed:
             self._timings.append((slot.since, self._clock()))
@@ -255,6 +266,7 @@ class PriorityQueue:
     def _release(self, waiter: QueuedWaiter) -> None:
         slot, waiter.slot = waiter.slot, None
         if slot is not None:
+            slot.held = False
             slot.home.append(slot)
         elif not self._lanes.remove(waiter, waiter.lane, waiter.tenant):
             return
@@ -314,6 +326,7 @@ class PriorityQueue:
                 continue
             self._waited.update(max(0.0, now - waiter.since))
             slot.since = now
+            slot.held = True
             waiter.slot = slot
             self._awake.append(waiter)
         self._waiting = len(self._lanes)
@@ -370,6 +383,11 @@ def _check_reserved(reserved: int | None, concurrency: int | Limit) -> None:
         raise ValueError(
             f"reserved is {shown(reserved)}; fewer than concurrency are needed, to leave slots to all lanes"
         )
+
+
+def _check_tenant(tenant: object) -> None:
+    if not isinstance(tenant, str):
+        raise ValueError(f"tenant is {shown(tenant)}; a text is needed")  # noqa: TRY004 - as all others
 
 
 def _check_times(deadline: float | None, expected_seconds: float | None) -> None:

@@ -33,16 +33,18 @@ class Slot:
 
     Attributes:
         home: where it waits while nobody holds it.
+        held: whether somebody holds it.
         timed: whether its turns are timed. One slot in eight is: a mean needs no more, and a clock costs as much as all
             the rest of an uncontended turn.
         since: when the present turn began, if it is timed; infinity if that is not known.
         turns: how many have ended. Its holder alone counts, so that no lock is needed.
     """
 
-    __slots__ = ("home", "since", "timed", "turns")
+    __slots__ = ("held", "home", "since", "timed", "turns")
 
     def __init__(self, home: deque[Slot], *, timed: bool) -> None:
         self.home = home
+        self.held = False
         self.timed = timed
         self.since = 0.0
         self.turns = 0

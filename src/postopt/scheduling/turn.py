@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Turn:
-    """A turn as a block: it waits for its turn, and ends it however the block ends."""
+    """A turn as a block: it waits for its turn, and ends it however the block ends. For one block at a time."""
 
     __slots__ = ("_deadline", "_expected_seconds", "_priority", "_queue", "_slot", "_tenant")
 
@@ -29,7 +29,7 @@ class Turn:
         self._tenant = tenant
         self._deadline = deadline
         self._expected_seconds = expected_seconds
-        self._slot: Slot
+        self._slot: Slot | None = None
 
     async def __aenter__(self) -> None:
         slot = None
@@ -42,9 +42,14 @@ class Turn:
                 deadline=self._deadline,
                 expected_seconds=self._expected_seconds,
             )
+        if self._slot is not None:
+            self._queue.leave(slot)
+            raise RuntimeError("the turn is being had already; each block needs a turn of its own")
         self._slot = slot
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._queue.leave(self._slot)
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            self._queue.leave(slot)

@@ -87,19 +87,32 @@ class FaultPlan:
         *,
         seed: int,
         calls: int,
+        latency_seconds: float = 1.0,
+        retry_after: float | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         **shares: float,
     ) -> Self:
         """Plan `calls` calls at random: a fault named in `shares` hits each with that probability.
 
-        The same seed and shares give the same schedule.
+        The same seed and shares give the same schedule. `latency=0.5` is the share of the fault "latency";
+        `latency_seconds` is how long each takes.
+
+        Raises:
+            ValueError: no such fault, or shares that are none.
         """
-        if any(share < 0 for share in shares.values()) or sum(shares.values()) > 1:
+        if not all(0 <= share <= 1 for share in shares.values()) or sum(shares.values()) > 1:
             raise ValueError(f"shares are {shares!r}; probabilities that add up to at most 1 are needed")
         faults = [*shares, "ok"]
         weights = [*shares.values(), 1 - sum(shares.values())]
         schedule = Random(seed).choices(faults, weights, k=calls)  # noqa: S311 - a schedule, not a secret
-        return cls(generator, schedule, seed=seed, sleep=sleep)  # type: ignore[arg-type]  # checked by the constructor
+        return cls(
+            generator,
+            schedule,  # type: ignore[arg-type]  # checked by the constructor
+            seed=seed,
+            latency=latency_seconds,
+            retry_after=retry_after,
+            sleep=sleep,
+        )
 
     def release(self) -> None:
         """Let the calls that hang go on, and later ones not hang at all; any thread may call this."""

@@ -302,6 +302,26 @@ def _failing(share: float, seed: int) -> Iterator[Reply]:
         yield Reply(status=503) if draw.random() < share else Reply()
 
 
+def _amount(text: str, most: float = sys.float_info.max) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {most:g}")
+    return number
+
+
+def _share_of_1(text: str) -> float:
+    return _amount(text, 1.0)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to 65535")
+    return int(text)
+
+
 async def _serve(server: ScriptedServer) -> None:
     async with server:
         sys.stdout.write(f"{server.url}\n")
@@ -312,12 +332,12 @@ async def _serve(server: ScriptedServer) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a server as a process of its own, until it is ended; its first line says where it is."""
     parser = argparse.ArgumentParser(prog="python -m postopt.testing.server", description=main.__doc__)
-    parser.add_argument("--port", type=int, default=0, help="to listen on; a free one unless given")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds until an answer begins")
-    parser.add_argument("--fail-share", type=float, default=0.0, help="share of calls that get status 503")
+    parser.add_argument("--port", type=_port, default=0, help="to listen on; a free one unless given")
+    parser.add_argument("--latency", type=_amount, default=0.0, help="seconds until an answer begins")
+    parser.add_argument("--fail-share", type=_share_of_1, default=0.0, help="share of calls that get status 503")
     parser.add_argument("--seed", type=int, default=0, help="decides which fail")
-    parser.add_argument("--input-price", type=float, default=0.0, help="US dollars per million tokens")
-    parser.add_argument("--output-price", type=float, default=0.0, help="US dollars per million tokens")
+    parser.add_argument("--input-price", type=_amount, default=0.0, help="US dollars per million tokens")
+    parser.add_argument("--output-price", type=_amount, default=0.0, help="US dollars per million tokens")
     parser.add_argument("--bill", type=Path, help="file that gets a line with the cost of each answer that was sent")
     chosen = parser.parse_args(arguments)
     server = ScriptedServer(

@@ -6,12 +6,14 @@ import asyncio
 import sqlite3
 import stat
 import threading
+from collections import Counter
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
 from postopt.errors import LedgerError
+from postopt.resilience.deadline import within
 from postopt.resilience.ledger import MOST, Limits, MemoryLedger, Sums
 from postopt.resilience.sqlite import SQLiteLedger
 
@@ -114,6 +116,35 @@ class TestEveryLedger:
         run(main())
 
 
+class TestTime:
+    def test_of_a_call_includes_the_wait_for_others_of_its_process(self, run, tmp_path):
+        ledger = SQLiteLedger(tmp_path / "money.db", seconds=0.05)
+        with ledger.lock, pytest.raises(LedgerError, match=r"busy for 0\.05 s"):
+            run(ledger.sums(0))
+        assert run(ledger.sums(0)) == Sums()
+
+    def test_that_is_over_before_a_thread_is_free_refuses(self, run, tmp_path):
+        ticks = iter([0.0, 5.0])
+        ledger = SQLiteLedger(tmp_path / "money.db", seconds=5, clock=lambda: next(ticks))
+        with pytest.raises(LedgerError, match="busy for 5 s"):
+            run(ledger.sums(0))
+
+    def test_of_callers_is_no_matter_to_what_they_settle(self, run, place):
+        url = place("redis")
+
+        async def main():
+            from postopt.resilience.remote.ledger import RedisLedger
+
+            ledger = RedisLedger(url)
+            held = [await ledger.reserve(1, 10, NONE) for _ in range(60)]
+            with within(0.0):
+                await asyncio.gather(*(ledger.settle(number, 4) for number in held))
+            assert await ledger.sums(1) == Sums(day_spent=240, total_spent=240)
+            await ledger.aclose()
+
+        run(main())
+
+
 class TestMemoryLedger:
     @given(
         steps=st.lists(
@@ -159,9 +190,21 @@ class TestMemoryLedger:
         for day in range(1, 1000):
             ledger.settle_now(ledger.reserve_now(day, 1, NONE), 1)
         assert len(ledger._days) <= 400
-        ledger.settle_now(lost, 3)  # too late: it counts as spent in full
-        assert ledger.sums_now(0) == Sums(total_spent=5 + 7 + 999)
+        ledger.settle_now(lost, 3)
+        assert ledger.sums_now(0) == Sums(day_spent=3 + 7 + 599, total_spent=3 + 7 + 999)
+        assert ledger.sums_now(700) == Sums(day_spent=1, total_spent=3 + 7 + 999)
         assert len(ledger._held) == 0
+
+    @given(days=st.lists(st.integers(0, 10), max_size=60), known=st.integers(395, 405))
+    def test_no_clock_that_jumps_lets_a_day_pass_its_limit(self, days, known):
+        ledger, limits, spent = MemoryLedger(), Limits(day=2), Counter()
+        for day in [*range(5, 5 + known), *days]:
+            number = ledger.reserve_now(day, 1, limits)
+            if isinstance(number, int):
+                ledger.settle_now(number, 1)
+                spent[day] += 1
+        assert max(spent.values()) <= 2
+        assert ledger.sums_now(0).total_spent == spent.total()
 
     def test_is_exact_in_threads(self):
         ledger, limits, numbers = MemoryLedger(), Limits(day=5000), []
@@ -236,11 +279,11 @@ class TestSQLiteLedger:
 
     def test_a_file_that_another_holds_refuses_in_time_and_serves_again(self, run, open_sqlite, tmp_path):
         path = tmp_path / "money.db"
-        ledger = open_sqlite(path, seconds=0.01)
+        ledger = open_sqlite(path, seconds=0.5)
         run(ledger.sums(1))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LedgerError, match="locked"):
+        with pytest.raises(LedgerError, match=r"locked|busy"):
             run(ledger.reserve(1, 1, NONE))
         other.close()
         assert isinstance(run(ledger.reserve(1, 1, NONE)), int)

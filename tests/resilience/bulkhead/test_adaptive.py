@@ -131,6 +131,17 @@ def test_an_overload_takes_a_tenth_of_it_but_not_the_last():
     assert (limit._limit, limit.limit) == (2, 2)
 
 
+def test_a_burst_of_overloads_takes_it_once_and_the_next_one_again():
+    limit = AdaptiveLimit(initial=200)
+    for _ in range(60):
+        limit.record(1.0, 10, 200, ok=False)
+    assert limit._limit == 180.0
+    for _ in range(140):  # the others that were under way
+        limit.record(1.0, 10, 200)
+    limit.record(1.0, 10, 200, ok=False)
+    assert 150 < limit._limit <= 180 * 0.9 + 5
+
+
 @given(
     calls=st.lists(
         st.tuples(

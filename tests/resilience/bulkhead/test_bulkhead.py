@@ -367,7 +367,7 @@ class TestAnAdaptiveLimit:
                 calls.bulkhead.record(1.0, 10, 2)
             await turns()
             assert len(calls.begun) == calls.bulkhead.limit == 4
-            for _ in range(10):
+            for _ in range(100):
                 calls.bulkhead.record(1.0, 10, 4, False)
             assert calls.bulkhead.limit == 1
             assert calls.bulkhead.in_flight == 4
@@ -381,6 +381,15 @@ class TestAnAdaptiveLimit:
         bulkhead = Bulkhead(3)
         bulkhead.record(1.0, 1, 1, False)
         assert bulkhead.limit == 3
+
+    @pytest.mark.parametrize("tokens", [lambda answer: answer["usage"], lambda answer: "many", lambda answer: None])
+    def test_a_count_that_fails_loses_no_answer(self, tokens):
+        async def answer():
+            return "paid for"
+
+        limit = Bulkhead(AdaptiveLimit(), tokens=tokens)
+        assert asyncio.run(limit.acall(answer)) == "paid for"
+        assert limit.in_flight == 0
 
     def test_counts_the_tokens_of_completions(self):
         assert (output_tokens(completion(7)), output_tokens("text")) == (7, 0)

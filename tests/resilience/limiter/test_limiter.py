@@ -233,6 +233,45 @@ class TestRetryAfter:
 
         assert run_scripted(main()) == [ThrottledError] * 3
 
+    def test_refuses_them_at_once_and_lets_those_that_are_then_in_time_wait(self):
+        async def main():
+            limit = limiter(requests_per_minute=60, max_wait_seconds=20)
+            await limit.acquire()
+            patient = [asyncio.create_task(timed(limit)) for _ in range(2)]
+            with within(8):
+                hurried = [asyncio.create_task(timed(limit)) for _ in range(3)]
+            last = asyncio.create_task(timed(limit))
+            await passing(0.5)
+            limit.pause(10)
+            refused = await asyncio.gather(*hurried, return_exceptions=True)
+            at = asyncio.get_running_loop().time()
+            return [type(error) for error in refused], at, [(await task)[0] for task in [*patient, last]], limit.waiting
+
+        # The refused have left no gap: who came after them goes third, not sixth.
+        assert run_scripted(main()) == ([ThrottledError] * 3, 0.5, [11, 12, 13], 0)
+
+    def test_looks_once_at_each_that_waits(self):
+        class Counting(RateLimiter):
+            looks = 0
+
+            def _delay(self, *arguments):
+                self.looks += 1
+                return super()._delay(*arguments)
+
+        async def looks(callers):
+            limit = Counting(requests_per_minute=60_000, clock=asyncio.get_running_loop().time)
+            tasks = [asyncio.create_task(limit.acquire()) for _ in range(callers)]
+            await asyncio.sleep(0)
+            limit.pause(1.0)
+            for _ in range(3):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return limit.looks
+
+        assert run_scripted(looks(2000)) < 5 * 2000
+
     @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "1"])
     def test_nonsense_is_refused(self, seconds):
         with pytest.raises(ValueError, match="seconds"):
@@ -295,6 +334,8 @@ class TestEverywhere:
         {"tokens_per_minute": float("nan")},
         {"tokens_per_minute": True},
         {"tokens_per_minute": 10**400},
+        {"requests_per_minute": 1e-320},
+        {"tokens_per_minute": 5e-324},
         {"burst_seconds": -1, "requests_per_minute": 1},
         {"max_wait_seconds": float("inf"), "requests_per_minute": 1},
         {"clock": 3, "requests_per_minute": 1},

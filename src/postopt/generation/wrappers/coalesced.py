@@ -40,6 +40,7 @@ class Coalesced(Wrapper):
 
     async def _share(self, prompt: Prompt) -> Completion:
         led = False
+
         # The prompt itself, not its digest, which takes ten times as long: nothing of this leaves the process.
         async def lead() -> Completion:
             nonlocal led

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from postopt.errors import LedgerError
+from postopt.errors import LedgerError, ShedError
 from postopt.resilience.bulkhead import Bulkhead
 from postopt.resilience.checks import check_name, check_positive
 from postopt.resilience.ledger import Limits, Sums
@@ -52,6 +53,13 @@ return {found[1] or '0', found[2] or '0', found[3] or '0', found[4] or '0'}
 """
 
 
+class _Places(Bulkhead):
+    """Places that the callers' deadlines do not concern: what is settled late counts as well."""
+
+    def _longest_wait(self) -> float:
+        return self._max_wait
+
+
 class RedisLedger:
     """A `Ledger` in Redis 6 or newer: each call is one script, which Redis runs by itself.
 
@@ -65,7 +73,7 @@ class RedisLedger:
     Args:
         url: "redis://host:6379/0", "rediss://..." or "unix:///path".
         budget: which budget's sums.
-        seconds: after which a command is given up (0.5 is arbitrary).
+        seconds: after which a call is given up, its wait for a connection included (0.5 is arbitrary).
 
     Raises:
         ValueError: an argument is none of its kind.
@@ -74,10 +82,11 @@ class RedisLedger:
     def __init__(self, url: str, *, budget: str = "default", seconds: float = 0.5) -> None:
         name = check_name("budget", budget)
         self._where = shown_url(url)
-        self._clients = LoopClients(url, seconds=check_positive("seconds", seconds, "seconds"))
+        self._seconds = check_positive("seconds", seconds, "seconds")
+        self._clients = LoopClients(url, seconds=self._seconds)
         # The braces keep both on one node of a cluster.
         self._keys = [f"postopt:budget:{{{name}}}", f"postopt:budget:{{{name}}}:held"]
-        self._connections = Bulkhead(_CONNECTIONS, max_waiting=1_000_000)
+        self._connections = _Places(_CONNECTIONS, max_waiting=1_000_000)
 
     async def reserve(self, day: int, amount: int, limits: Limits) -> int | Sums:
         """Hold an amount and return its number, or return the sums that leave no room for it."""
@@ -99,9 +108,9 @@ class RedisLedger:
 
     async def _run(self, script: str, arguments: Sequence[int | str]) -> Any:  # Any: what a script returns
         try:
-            async with self._connections:
+            async with asyncio.timeout(self._seconds), self._connections:
                 return await self._clients.here().register_script(script)(self._keys, arguments)
-        except (RedisError, OSError) as error:
+        except (RedisError, OSError, ShedError) as error:  # a TimeoutError is an OSError
             raise LedgerError(
                 f"the budget's sums at {self._where} cannot be reached: {type(error).__name__}",
                 hint="nothing is spent until they can be",

@@ -13,7 +13,7 @@ from postopt.clock import Clock
 from postopt.errors import ThrottledError
 from postopt.resilience import deadline
 from postopt.resilience.checks import check_amount, check_callable, check_name, check_positive
-from postopt.resilience.limiter import Permit, RateLimiter, check_tokens
+from postopt.resilience.limiter import Permit, RateLimiter, check_rate, check_tokens
 from postopt.resilience.remote.redis import LoopClients, RedisError
 
 _LOOK_SECONDS = 0.25
@@ -305,7 +305,7 @@ def _throttled(wait: float, allowed: float) -> ThrottledError:
 
 
 def _part(name: str, per_minute: float | None, share: float) -> float | None:
-    return None if per_minute is None else check_positive(name, per_minute, "a minute's worth") * share
+    return None if per_minute is None else check_rate(name, per_minute) * share
 
 
 def _microseconds(per_minute: float | None) -> float:

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from itertools import count
 from typing import Any
 
 from postopt.errors import shown
@@ -14,31 +15,24 @@ from postopt.resilience.checks import check_positive
 from postopt.resilience.discovery import Polled
 from postopt.resilience.remote.redis import LoopClients, RedisError, shown_url
 
-# Both scripts read the time from Redis, so that no clock of another machine decides anything.
+_registrations = count()
+
+# The scripts read the time from Redis, so that no clock of another machine decides anything.
 #
-# KEYS: leases (a sorted set: address, end of its lease in milliseconds), owners (a hash: address, who holds it).
+# KEYS: leases (a sorted set: who holds it, a space and the address; end of the lease in milliseconds).
 _RENEW = """
 local now = redis.call('TIME')
-local ends = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[3]
+local ends = now[1] * 1000 + math.floor(now[2] / 1000) + ARGV[2]
 redis.call('ZADD', KEYS[1], ends, ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
-for _, key in ipairs(KEYS) do
-    if redis.call('PTTL', key) < tonumber(ARGV[3]) then redis.call('PEXPIRE', key, ARGV[3]) end
-end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 """
 _LEAVE = """
-if redis.call('HGET', KEYS[2], ARGV[1]) == ARGV[2] then
-    redis.call('ZREM', KEYS[1], ARGV[1])
-    redis.call('HDEL', KEYS[2], ARGV[1])
-end
+redis.call('ZREM', KEYS[1], ARGV[1])
 """
 _LIST = """
 local now = redis.call('TIME')
 local ms = now[1] * 1000 + math.floor(now[2] / 1000)
-for _, address in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ms)) do
-    redis.call('ZREM', KEYS[1], address)
-    redis.call('HDEL', KEYS[2], address)
-end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ms)
 return redis.call('ZRANGE', KEYS[1], 0, -1)
 """
 
@@ -55,8 +49,8 @@ class Registry:
     Laws:
         - An instance that is killed, frozen or cut off is listed until its lease ends, `lease_seconds` after its last
           sign of life by the clock of Redis, and not longer. No other clock decides anything.
-        - One that leaves in order is off the list at once; it never takes down another process that has meanwhile
-          registered the same address.
+        - One that leaves in order is off the list at once; it never takes down another one, of the same process or of
+          another, that is registered at the same address.
         - A Redis that fails is counted and tried again at the next sign of life; one that has lost its data is told
           anew. Neither disturbs the instance.
 
@@ -86,8 +80,7 @@ class Registry:
         self._lease_seconds = check_positive("lease_seconds", lease_seconds, "seconds")
         self._url = url
         self._service = service
-        # The braces keep both keys on one node of a cluster.
-        self._keys = (f"{{{prefix}:registry:{service}}}:leases", f"{{{prefix}:registry:{service}}}:owners")
+        self._key = f"{prefix}:registry:{service}:leases"
         self._clients = LoopClients(url, seconds=check_positive("timeout", timeout, "seconds"))
         self._timeout = timeout
 
@@ -102,18 +95,19 @@ class Registry:
         """
         if not address or not isinstance(address, str):
             raise ValueError(f"address is {shown(address)}; a text is needed, such as 'http://10.0.0.7:8000/v1'")
-        owner = f"{socket.gethostname()}/{os.getpid()}"
+        # One's own, whoever else registers the address, in this process too.
+        lease = f"{socket.gethostname()}/{os.getpid()}/{next(_registrations)} {address}"
         beating: asyncio.Task[None] | None = None
         try:
-            await self._renew(address, owner)
-            beating = asyncio.create_task(self._beat(address, owner))
+            await self._renew(lease)
+            beating = asyncio.create_task(self._beat(lease))
             yield
         finally:
             if beating is not None:
                 beating.cancel()
                 await asyncio.wait({beating})
             with suppress(RedisError, OSError):  # then the lease ends by itself
-                await self._run(_LEAVE, address, owner)
+                await self._run(_LEAVE, lease)
 
     async def find(self) -> list[str]:
         """Return the addresses whose lease has not ended, in the order in which their leases end.
@@ -121,7 +115,9 @@ class Registry:
         Raises:
             RedisError: Redis cannot be reached, or fails.
         """
-        return [address.decode("utf-8", "replace") for address in await self._run(_LIST)]
+        leases = await self._run(_LIST)
+        addresses = [lease.split(b" ", 1)[-1].decode("utf-8", "replace") for lease in reversed(leases)]
+        return list(dict.fromkeys(addresses))[::-1]  # several leases of an address end with the last
 
     def watch(self, *, every_seconds: float = 1.0) -> Polled[str]:
         """Return a discovery of the addresses, asked for every `every_seconds` while it is open (1 is arbitrary).
@@ -135,19 +131,19 @@ class Registry:
         """Close the running loop's connections."""
         await self._clients.aclose()
 
-    async def _beat(self, address: str, owner: str) -> None:
+    async def _beat(self, lease: str) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            await self._renew(address, owner)
+            await self._renew(lease)
 
-    async def _renew(self, address: str, owner: str) -> None:
+    async def _renew(self, lease: str) -> None:
         try:
-            await self._run(_RENEW, address, owner, max(1, round(self._lease_seconds * 1000)))
+            await self._run(_RENEW, lease, max(1, round(self._lease_seconds * 1000)))
         except (RedisError, OSError):
             self.failures += 1
 
     async def _run(self, script: str, *arguments: str | int) -> Any:
-        return await self._clients.here().eval(script, 2, *self._keys, *arguments)
+        return await self._clients.here().eval(script, 1, self._key, *arguments)
 
     def __repr__(self) -> str:
         return f"Registry({shown_url(self._url)!r}, {self._service!r})"
