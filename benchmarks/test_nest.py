@@ -32,10 +32,10 @@ class Instant:
     def __init__(self, name="a"):
         self.name = name
 
-    async def generate(self, prompt):
+    async def generate(self, _prompt):
         return ANSWER
 
-    def max_cost(self, prompt):
+    def max_cost(self, _prompt):
         return 0.001
 
 
