@@ -47,7 +47,8 @@ class Replicas(Generic[A]):
         """The generators of the addresses that are there now."""
         found = self._discovery.replicas
         if found is not self._found:
-            self._made = {address: self._made.get(address) or self._make(address) for address in found}
+            made = self._made
+            self._made = {at: made[at] if at in made else self._make(at) for at in found}
             self._replicas = tuple(self._made.values())
             self._found = found
         return self._replicas
