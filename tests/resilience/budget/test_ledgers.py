@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 from collections import Counter
+from contextlib import closing
 
 import hypothesis.strategies as st
 import pytest
@@ -116,17 +117,26 @@ class TestEveryLedger:
         run(main())
 
 
+@pytest.fixture
+def open_sqlite(opened):
+    def open_sqlite(*arguments, **settings):
+        opened.append(SQLiteLedger(*arguments, **settings))
+        return opened[-1]
+
+    return open_sqlite
+
+
 class TestTime:
     def test_of_a_call_includes_the_wait_for_others_of_its_process(self, run, tmp_path):
-        ledger = SQLiteLedger(tmp_path / "money.db", seconds=0.05)
-        with ledger.lock, pytest.raises(LedgerError, match=r"busy for 0\.05 s"):
-            run(ledger.sums(0))
-        assert run(ledger.sums(0)) == Sums()
+        with closing(SQLiteLedger(tmp_path / "money.db", seconds=0.05)) as ledger:
+            with ledger.lock, pytest.raises(LedgerError, match=r"busy for 0\.05 s"):
+                run(ledger.sums(0))
+            assert run(ledger.sums(0)) == Sums()
 
     def test_that_is_over_before_a_thread_is_free_refuses(self, run, tmp_path):
         ticks = iter([0.0, 5.0])
         ledger = SQLiteLedger(tmp_path / "money.db", seconds=5, clock=lambda: next(ticks))
-        with pytest.raises(LedgerError, match="busy for 5 s"):
+        with closing(ledger), pytest.raises(LedgerError, match="busy for 5 s"):
             run(ledger.sums(0))
 
     def test_of_callers_is_no_matter_to_what_they_settle(self, run, place):
@@ -226,14 +236,6 @@ class TestMemoryLedger:
 
 
 class TestSQLiteLedger:
-    @pytest.fixture
-    def open_sqlite(self, opened):
-        def open_sqlite(*arguments, **settings):
-            opened.append(SQLiteLedger(*arguments, **settings))
-            return opened[-1]
-
-        return open_sqlite
-
     def test_the_file_is_private(self, run, open_sqlite, tmp_path):
         path = tmp_path / "new" / "money.db"
         run(open_sqlite(path).sums(0))
