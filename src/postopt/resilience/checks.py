@@ -6,6 +6,9 @@ import math
 
 from postopt.errors import shown
 
+MOST_TOKENS = 10**12
+"""More than any call has (arbitrary): what is too large for a float must get into no sum and no bill."""
+
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:
     """Return an int of at least `least`."""

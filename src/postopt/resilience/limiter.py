@@ -10,12 +10,9 @@ from math import inf
 from postopt.clock import Clock
 from postopt.errors import ThrottledError, shown
 from postopt.resilience import deadline
-from postopt.resilience.checks import check_amount, check_callable, check_positive
+from postopt.resilience.checks import MOST_TOKENS, check_amount, check_callable, check_positive
 from postopt.resilience.gcra import GCRA, ROUNDING
 from postopt.resilience.locks import new_lock
-
-_MOST_TOKENS = 10**12
-"""More than any call has (arbitrary); what is too large for a float must not get into the sums."""
 
 
 class RateLimiter:
@@ -291,8 +288,8 @@ class _Waiter:
 
 def check_tokens(tokens: object) -> None:
     """Refuse what is no number of tokens."""
-    if tokens.__class__ is not int or not 0 <= tokens <= _MOST_TOKENS:
-        raise ValueError(f"tokens is {shown(tokens)}; an int from 0 to {_MOST_TOKENS} is needed")
+    if tokens.__class__ is not int or not 0 <= tokens <= MOST_TOKENS:
+        raise ValueError(f"tokens is {shown(tokens)}; an int from 0 to {MOST_TOKENS} is needed")
 
 
 def _wake(turn: asyncio.Future[None]) -> None:
@@ -303,7 +300,7 @@ def _wake(turn: asyncio.Future[None]) -> None:
 def check_rate(name: str, per_minute: object) -> float:
     """Return a rate that lets something through in a time that can be told."""
     rate = check_positive(name, per_minute, "a minute's worth")
-    if not 60e6 / rate * _MOST_TOKENS < inf:
+    if not 60e6 / rate * MOST_TOKENS < inf:
         raise ValueError(f"{name} is {shown(per_minute)}; a rate whose period is finite is needed")
     return rate
 

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from postopt.errors import shown
-from postopt.resilience.checks import check_count
+from postopt.resilience.checks import MOST_TOKENS, check_count
 from postopt.types import Usage
-
-_MOST_TOKENS = 10**12
-"""More than any call has (arbitrary): a provider's absurd number must not overflow a bill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,4 +66,4 @@ class Price:
 
 
 def _count(tokens: int) -> int:
-    return min(max(tokens, 0), _MOST_TOKENS)
+    return min(max(tokens, 0), MOST_TOKENS)
