@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 import redis_server as servers
+from forks import run_in_child
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no failure: no test asserts a time, and neither does hypothesis. Nor does it keep its examples in
@@ -67,3 +69,18 @@ def own_redis_server():
     """A Redis for one test, which may do with it what it likes."""
     with servers.running() as server:
         yield server
+
+
+@pytest.fixture
+def untraced():
+    """Skip a test whose threads run Python while the process forks: coverage's own lock is not free in the child."""
+    if sys.gettrace() is not None:
+        pytest.skip("a tracer does not survive this")
+
+
+@pytest.fixture
+def in_child():
+    """A function that runs a story in a fork; whatever it raises, or that it hangs, fails the test."""
+    if not hasattr(os, "fork"):
+        pytest.skip("there is no fork here")
+    return run_in_child

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
-import signal
 import sys
 import threading
-import warnings
 from functools import partial
 
 import pytest
@@ -17,9 +14,6 @@ import postopt.caching
 from postopt.caching import Entry
 from postopt.caching.memory import MemoryStore
 from postopt.caching.table import PythonTable, Table
-
-PATIENCE = 60
-"""Seconds after which something counts as hanging."""
 
 UPON_THE_TABLE = ("table", "entries", "shelf", "memory")
 
@@ -127,41 +121,9 @@ def everywhere():
 
 
 @pytest.fixture
-def untraced():
-    """Skip a test whose threads run Python while the process forks: coverage's own lock is not free in the child."""
-    if sys.gettrace() is not None:
-        pytest.skip("a tracer does not survive this")
-
-
-@pytest.fixture
 def busy_switching():
     """Let threads take turns as often as they can."""
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
-
-
-def _run_in_child(story):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # that there are other threads is the point
-        pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            signal.alarm(PATIENCE)
-            story()
-            status = 0
-        except BaseException as error:  # noqa: BLE001 - nothing may leave the child
-            os.write(2, repr(error).encode())
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
-
-
-@pytest.fixture
-def in_child():
-    """A function that runs a story in a fork; whatever it raises, or that it hangs, fails the test."""
-    if not hasattr(os, "fork"):
-        pytest.skip("there is no fork here")
-    return _run_in_child
