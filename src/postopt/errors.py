@@ -23,6 +23,7 @@ The tree::
     |   |   +-- BudgetExceededError           it could cost more than is left
     |   |   +-- UnknownPriceError             nobody knows what it costs
     |   |   +-- LedgerError                   nobody knows what is left
+    |   |   +-- NoCandidateError              no model is there to be chosen
     |   +-- ProviderError                     whoever was asked gave an error, or nothing, or no use
     |       +-- AuthenticationError           the key is refused
     |       +-- QuotaError                    the account has nothing left
@@ -38,6 +39,18 @@ The tree::
     |       +-- ContextLengthError            the prompt is longer than the model takes
     |       +-- SchemaViolationError          the answer breaks the schema that was asked for
     |       +-- InvalidRequestError           a request that the provider does not accept
+    +-- ExperimentError                       an experiment, or its store, cannot do what was asked
+    |   +-- OutcomeError (ValueError)         an outcome that cannot be: negative, NaN, more clicks than impressions
+    |   +-- UnknownArmError (LookupError)     the experiment has no such arm
+    |   +-- UnknownAssignmentError (LookupError)      nobody was assigned under that id
+    |   +-- UnknownExperimentError (LookupError)      the store has no such experiment
+    |   +-- ExperimentChangedError            the store knows an experiment of that name with other settings
+    |   +-- ExperimentStoreError              the store cannot be reached or used; what was queued is kept
+    |       +-- NewerStoreError               it was written by a newer version of postopt
+    +-- PromptError                           a prompt template, or its history, cannot be used
+    |   +-- UnknownPromptError (LookupError)  no such version
+    +-- ColdStartError                        nothing is known from which a model could be chosen
+    +-- ReplayError (ValueError)              a log of feedback or of experiments that cannot be replayed
     +-- EventBusClosedError                   published to a bus that is closed
 
 `retryable` says whether the same call may succeed later without any change; `hint` says what to do and is
@@ -190,6 +203,10 @@ class LedgerError(CallRejectedError):
     """A budget's ledger cannot be reached or used: how much is left is unknown, so nothing may be spent."""
 
 
+class NoCandidateError(CallRejectedError):
+    """There is no model to choose from: none was given, or each is open, over budget or excluded."""
+
+
 class ProviderError(GenerationError):
     """Whoever was asked over a network gave an error, nothing, or something of no use.
 
@@ -303,6 +320,58 @@ class InvalidRequestError(ProviderError):
     """The provider does not accept the request: no such model, a parameter out of range."""
 
     at_fault = "request"
+
+
+class ExperimentError(PostoptError):
+    """An experiment, or the store behind it, cannot do what was asked."""
+
+
+class OutcomeError(ExperimentError, ValueError):
+    """An outcome, or a count, that cannot be; nothing of the call was recorded."""
+
+
+class UnknownArmError(ExperimentError, LookupError):
+    """The experiment has no arm of that name."""
+
+
+class UnknownAssignmentError(ExperimentError, LookupError):
+    """An outcome for an id that no assignment has: it came first, or belongs to another store."""
+
+
+class UnknownExperimentError(ExperimentError, LookupError):
+    """The store holds no experiment of that name."""
+
+
+class ExperimentChangedError(ExperimentError):
+    """The store knows an experiment of that name whose settings differ in what its conclusions rest on."""
+
+
+class ExperimentStoreError(ExperimentError):
+    """The store cannot be reached, read or written; what was queued stays queued."""
+
+    retryable = True
+
+
+class NewerStoreError(ExperimentStoreError):
+    """The store was written by a newer version of postopt; this one would damage it."""
+
+    retryable = False
+
+
+class PromptError(PostoptError):
+    """A prompt template, or its history, cannot be used."""
+
+
+class UnknownPromptError(PromptError, LookupError):
+    """No prompt has that version."""
+
+
+class ColdStartError(PostoptError):
+    """Nothing is known from which a model could be chosen better than by chance."""
+
+
+class ReplayError(PostoptError, ValueError):
+    """A log that cannot be replayed: damaged, foreign, or not from the beginning."""
 
 
 class EventBusClosedError(PostoptError):

@@ -1,7 +1,8 @@
 """The nouns that all parts share: frozen, slotted, validated where they enter.
 
 A `Brief` says what to write; a `Prompt` asks one generator for one variant of it; a `Completion` is the answer;
-a `Post` is an answer that kept the brief's facts; `Posts` are those of one brief together with what was rejected.
+a `Post` is an answer that kept the brief's facts; `Posts` are those of one brief together with what was rejected;
+`Feedback` is what readers did with a post.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, overload
 
-from postopt.errors import BriefError
+from postopt.errors import BriefError, OutcomeError, shown
 from postopt.trace import Trace as Trace  # noqa: PLC0414 - one of the nouns, kept in a file of its own
 
 TONES = ("professional", "urgent", "technical", "creative", "friendly", "playful")
@@ -20,6 +21,7 @@ PLATFORMS = ("facebook", "facebook_ad", "instagram", "x", "linkedin")
 # Arbitrary, far above any real brief: they keep one bad line of input from filling the memory.
 MAX_TEXT = 10_000
 MAX_ITEMS = 100
+MAX_COUNT = 10**12
 
 # Unicode's control characters (general category Cc) but tab and line ends, and lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -205,6 +207,50 @@ class Post:
     seed: int | None
     index: int
     trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What readers did with a post, as one report counts it.
+
+    Attributes:
+        id: of the report; a second one with the same id counts as a duplicate.
+        post_id: `Post.id`.
+        impressions: how often the post was shown.
+        clicks: how often it was clicked; at most `impressions`.
+        at: when that was counted, in seconds since the epoch.
+        reactions: likes and the like.
+        hides: how often a reader hid the post; at most `impressions`.
+        revenue: in US dollars; a refund is negative.
+
+    Raises:
+        OutcomeError: a count is negative, NaN or no number, or there are more clicks or hides than impressions.
+    """
+
+    id: str
+    post_id: str
+    impressions: int
+    clicks: int
+    at: float
+    reactions: int = 0
+    hides: int = 0
+    revenue: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("id", "post_id"):
+            if not isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise OutcomeError(f"{name} is {shown(getattr(self, name))}; a text that is not empty is needed")
+        for name in ("impressions", "clicks", "reactions", "hides"):
+            value = getattr(self, name)
+            if type(value) is not int or not 0 <= value <= MAX_COUNT:
+                raise OutcomeError(f"{name} is {shown(value)}; a whole number from 0 to {MAX_COUNT} is needed")
+        for name in ("at", "revenue"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or isinstance(value, bool) or not -MAX_COUNT <= value <= MAX_COUNT:
+                raise OutcomeError(f"{name} is {shown(value)}; a finite number is needed")
+        for name in ("clicks", "hides"):
+            if getattr(self, name) > self.impressions:
+                raise OutcomeError(f"{getattr(self, name)} {name} of {self.impressions} impressions cannot be")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

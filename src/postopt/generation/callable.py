@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
+from postopt._checks import check_amount, check_callable, check_name
 from postopt.backends.json import JSON
 from postopt.errors import (
     GenerationError,
@@ -22,7 +23,6 @@ from postopt.generation.remote.answer import Answer, read_usage
 from postopt.generation.remote.foreign import failure_of
 from postopt.generation.remote.redaction import Redaction
 from postopt.generation.remote.verdict import Asked, Verdicts
-from postopt.resilience.checks import check_amount, check_callable, check_name
 from postopt.resilience.price import Price
 from postopt.types import Completion, Prompt
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any, Literal, Self
 
+from postopt._checks import check_callable, check_count, check_positive
 from postopt.backends.base import JSONBackend
 from postopt.backends.json import JSON
 from postopt.clock import Clock
@@ -36,7 +37,6 @@ from postopt.generation.remote.request import Requests, check_model
 from postopt.generation.remote.streaming import StreamedAnswer
 from postopt.generation.remote.verdict import Asked, Verdicts
 from postopt.resilience import deadline
-from postopt.resilience.checks import check_callable, check_count, check_positive
 from postopt.resilience.price import Price
 from postopt.types import Completion, Prompt
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf, sqrt
 
-from postopt.resilience.checks import check_count
+from postopt._checks import check_count
 
 _WINDOW = 20
 """Calls, at least, that make one measurement: their mean is within some 10 % where single calls vary by 40 %."""

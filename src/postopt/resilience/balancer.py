@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
+from postopt._checks import check_callable, check_count, check_positive
 from postopt.clock import Clock
 from postopt.errors import shown
 from postopt.resilience.balancing.course import Attempt, Course
@@ -17,7 +18,6 @@ from postopt.resilience.balancing.member import Member, ReplicaState
 from postopt.resilience.balancing.pool import Pool
 from postopt.resilience.balancing.race import Race
 from postopt.resilience.balancing.rendezvous import Rendezvous
-from postopt.resilience.checks import check_callable, check_count, check_positive
 from postopt.resilience.discovery import Discovery, Static
 from postopt.resilience.outcome import of_error
 

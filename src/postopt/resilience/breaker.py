@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iter
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar, TypeVarTuple, cast
 
+from postopt._checks import check_callable
 from postopt.clock import Clock
 from postopt.errors import shown
 from postopt.resilience.breaking import blocks, streams
@@ -19,7 +20,6 @@ from postopt.resilience.breaking.metrics import BreakerMetrics
 from postopt.resilience.breaking.open_time import OpenTime
 from postopt.resilience.breaking.rules import Rules
 from postopt.resilience.breaking.sharing import SharedState
-from postopt.resilience.checks import check_callable
 from postopt.resilience.outcome import Classifier
 
 __all__ = ["BreakerMetrics", "Change", "CircuitBreaker", "Listener", "SharedState", "State"]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
+from postopt._checks import check_callable
 from postopt.clock import Clock
 from postopt.errors import (
     AuthenticationError,
@@ -23,7 +24,6 @@ from postopt.errors import (
     UnreachableError,
     shown,
 )
-from postopt.resilience.checks import check_callable
 from postopt.resilience.ledger import MOST, NANO, Ledger, Limits, MemoryLedger, Sums
 from postopt.resilience.locks import new_lock
 from postopt.resilience.reservation import MOST_USD, Account, Reservation, nano

@@ -11,11 +11,11 @@ from math import inf
 from types import TracebackType
 from typing import Self, TypeVar, TypeVarTuple
 
+from postopt._checks import check_amount, check_callable, check_count
 from postopt.clock import Clock
 from postopt.errors import OverloadedError, ProviderTimeoutError, RateLimitError, ShedError
 from postopt.resilience import deadline
 from postopt.resilience.adaptive import AdaptiveLimit
-from postopt.resilience.checks import check_amount, check_callable, check_count
 from postopt.resilience.locks import new_lock
 from postopt.types import Completion
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar
 
+from postopt._checks import check_callable, check_count, check_positive
 from postopt.errors import shown
-from postopt.resilience.checks import check_callable, check_count, check_positive
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -7,12 +7,13 @@ import time
 from collections import OrderedDict
 from math import inf
 
+from postopt._checks import check_amount, check_callable, check_positive
 from postopt.clock import Clock
 from postopt.errors import ThrottledError, shown
 from postopt.resilience import deadline
-from postopt.resilience.checks import MOST_TOKENS, check_amount, check_callable, check_positive
 from postopt.resilience.gcra import GCRA, ROUNDING
 from postopt.resilience.locks import new_lock
+from postopt.resilience.price import MOST_TOKENS
 
 
 class RateLimiter:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from postopt._checks import check_count
 from postopt.errors import shown
-from postopt.resilience.checks import MOST_TOKENS, check_count
 from postopt.types import Usage
+
+MOST_TOKENS = 10**12
+"""More than any call has (arbitrary): what is too large for a float must get into no sum and no bill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import TypeVar, TypeVarTuple
 
+from postopt._checks import check_amount, check_callable, check_count
 from postopt.errors import CircuitOpenError, GenerationError, PostoptError
 from postopt.resilience import deadline
-from postopt.resilience.checks import check_amount, check_callable, check_count
 from postopt.resilience.locks import new_lock
 
 T = TypeVar("T")

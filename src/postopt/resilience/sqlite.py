@@ -14,9 +14,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from postopt._checks import check_callable, check_name, check_positive
 from postopt.clock import Clock
 from postopt.errors import LedgerError
-from postopt.resilience.checks import check_callable, check_name, check_positive
 from postopt.resilience.ledger import Limits, Sums
 
 T = TypeVar("T")

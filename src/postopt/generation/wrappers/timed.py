@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from postopt._checks import check_positive
 from postopt.errors import DeadlineExceededError, GenerationError, ProviderTimeoutError
 from postopt.generation.base import Generator
 from postopt.generation.wrappers.costs import tell_unknown_cost
 from postopt.generation.wrappers.order import Wrapper
-from postopt.resilience.checks import check_positive
 from postopt.resilience.deadline import remaining
 from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Completion, Prompt

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from math import isfinite
 
+from postopt._checks import check_count, check_positive
 from postopt.errors import shown
-from postopt.resilience.checks import check_count, check_positive
 
 WINDOW = 20
 """How many of a replica's last calls its failure share is taken over (arbitrary)."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from postopt._checks import check_count, check_positive
 from postopt.clock import Clock
 from postopt.resilience.breaking.open_time import OpenTime
 from postopt.resilience.breaking.rules import Rules
 from postopt.resilience.breaking.windows import CountWindow, TimeWindow
-from postopt.resilience.checks import check_count, check_positive
 from postopt.resilience.outcome import Kind, Outcome
 
 State: TypeAlias = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]

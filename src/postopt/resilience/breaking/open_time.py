@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
+from postopt._checks import check_count, check_positive
 from postopt.errors import shown
 from postopt.resilience.breaking.share import check_share
-from postopt.resilience.checks import check_count, check_positive
 
 
 class OpenTime:

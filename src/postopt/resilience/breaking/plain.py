@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from functools import partial
 
+from postopt._checks import check_callable
 from postopt.errors import shown
-from postopt.resilience.checks import check_callable
 
 
 def body(function: object) -> object:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postopt._checks import check_count, check_positive
 from postopt.resilience.breaking.share import check_share
-from postopt.resilience.checks import check_count, check_positive
 from postopt.resilience.outcome import Kind
 
 

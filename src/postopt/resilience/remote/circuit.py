@@ -12,9 +12,9 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from postopt._checks import check_callable, check_positive
 from postopt.clock import Clock
 from postopt.resilience.breaking.sharing import SharedCircuit
-from postopt.resilience.checks import check_callable, check_positive
 from postopt.resilience.remote.redis import connect, shown_url
 
 KEEP_SECONDS = 86_400

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from postopt._checks import check_name, check_positive
 from postopt.errors import LedgerError, ShedError
 from postopt.resilience.bulkhead import Bulkhead
-from postopt.resilience.checks import check_name, check_positive
 from postopt.resilience.ledger import Limits, Sums
 from postopt.resilience.remote.redis import LoopClients, RedisError, shown_url
 

@@ -9,10 +9,10 @@ from math import inf
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from postopt._checks import check_amount, check_callable, check_name, check_positive
 from postopt.clock import Clock
 from postopt.errors import ThrottledError
 from postopt.resilience import deadline
-from postopt.resilience.checks import check_amount, check_callable, check_name, check_positive
 from postopt.resilience.limiter import Permit, RateLimiter, check_rate, check_tokens
 from postopt.resilience.remote.redis import LoopClients, RedisError
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
+from postopt._checks import check_positive
 from postopt.errors import shown
-from postopt.resilience.checks import check_positive
 from postopt.resilience.discovery import Polled
 from postopt.resilience.remote.redis import LoopClients, RedisError, shown_url
 

@@ -1,13 +1,10 @@
-"""Settings and amounts that no retry, limit, bulkhead or budget takes: refused with ValueError, in the same words."""
+"""Settings and amounts that no part takes: refused with ValueError, in the same words everywhere."""
 
 from __future__ import annotations
 
 import math
 
 from postopt.errors import shown
-
-MOST_TOKENS = 10**12
-"""More than any call has (arbitrary): what is too large for a float must get into no sum and no bill."""
 
 
 def check_count(name: str, value: object, *, least: int = 1) -> int:

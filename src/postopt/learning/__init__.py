@@ -1,0 +1,1 @@
+"""From what readers did back to what is written next, in steps that can be replayed."""

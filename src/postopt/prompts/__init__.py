@@ -1,0 +1,1 @@
+"""Prompts that are versioned, improved by what was learned, and promoted only by an experiment."""
