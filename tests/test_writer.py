@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from postopt import blocking
 from postopt.errors import GenerationError, PostRejectedError
 from postopt.events.records import PostRejected, PostWritten
+from postopt.generation.rounds import ROUNDS
 from postopt.types import Brief, Completion, Trace
-from postopt.writer import ROUNDS, PostWriter
+from postopt.writer import PostWriter
 
 BRIEF = Brief(topic="Fresh bread", facts={"price": "€5"})
 

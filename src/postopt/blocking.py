@@ -24,6 +24,7 @@ from anyio.from_thread import BlockingPortal
 from postopt import writer
 from postopt.clock import Clock
 from postopt.generation.base import Generator
+from postopt.generation.choosing import FeedbackSink, ModelSource, PromptSource, new_unit
 from postopt.generation.publishing import EventSink
 from postopt.types import Brief, Posts
 
@@ -85,19 +86,36 @@ class PostWriter:
         self,
         generator: Generator,
         *,
+        prompts: PromptSource | None = None,
+        selector: ModelSource | None = None,
+        learning: FeedbackSink | None = None,
         events: EventSink | None = None,
         clock: Clock = time.monotonic,
         wall_clock: Clock = time.time,
         concurrency: int = 8,
+        new_unit: Callable[[], str] = new_unit,
     ) -> None:
         self._writer = writer.PostWriter(
-            generator, events=events, clock=clock, wall_clock=wall_clock, concurrency=concurrency
+            generator,
+            prompts=prompts,
+            selector=selector,
+            learning=learning,
+            events=events,
+            clock=clock,
+            wall_clock=wall_clock,
+            concurrency=concurrency,
+            new_unit=new_unit,
         )
 
     @property
     def failed_events(self) -> int:
         """How many events the sink did not take."""
         return self._writer.failed_events
+
+    @property
+    def failed_choices(self) -> int:
+        """How often a prompt could not be chosen, or the choice not written down."""
+        return self._writer.failed_choices
 
     def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
         """Write up to `n` posts within `deadline` seconds."""
@@ -108,6 +126,13 @@ class PostWriter:
     ) -> Iterator[Posts]:
         """Yield the posts of each brief; `briefs` is read in the shared loop, which waits while it is."""
         return iterate(self._writer.write_many(briefs, n, deadline=deadline))
+
+    def feedback(
+        self, post_id: str, *, impressions: int, clicks: int, report_id: str | None = None, at: float | None = None
+    ) -> bool:
+        """Bring back what readers did with a post."""
+        report = partial(self._writer.feedback, impressions=impressions, clicks=clicks, report_id=report_id, at=at)
+        return run(report, post_id)
 
     def close(self) -> None:
         """Close the generator, if it can be closed."""

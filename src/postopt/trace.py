@@ -23,6 +23,10 @@ class Trace:
         saved_usd: what it would have cost, had it not been there already.
         seconds: from request to answer by the writer's clock, or None if nobody measured.
         notes: further decisions worth knowing ("best of 16").
+        arm: which version of the prompt it was written with, where several are compared.
+        propensity: with what probability prompt and model were chosen, together; 1 where nothing was left to chance.
+        why: the reasons for prompt and model.
+        decisions: under which ids these choices are written down, for feedback.
     """
 
     tier: str
@@ -37,6 +41,10 @@ class Trace:
     saved_usd: float = 0.0
     seconds: float | None = None
     notes: tuple[str, ...] = ()
+    arm: str = ""
+    propensity: float = 1.0
+    why: tuple[str, ...] = ()
+    decisions: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """Return all of it that is worth a look, on one line."""
@@ -53,7 +61,14 @@ class Trace:
         parts.append(self._cost())
         if self.saved_usd:
             parts.append(f"${self.saved_usd:.6f} saved")
-        return " ".join(" | ".join([*parts, *self.notes]).split())
+        return " ".join(" | ".join([*parts, *self.notes, *self._chosen()]).split())
+
+    def _chosen(self) -> list[str]:
+        """Return what was chosen and why, in words."""
+        chosen = [f"arm {self.arm}"] if self.arm else []
+        if self.propensity < 1:
+            chosen.append(f"chosen with probability {self.propensity:.3g}")
+        return [*chosen, *self.why]
 
     def _cost(self) -> str:
         cost = f"${self.cost_usd:.6f}" if self.cost_usd else "$0"
@@ -68,6 +83,7 @@ class Trace:
             "cost": self._cost() + (f" (${self.saved_usd:.6f} saved)" if self.saved_usd else ""),
             "took": "" if self.seconds is None else _duration(self.seconds),
             "notes": "; ".join(self.notes),
+            "chosen": "; ".join(self._chosen()),
         }
         rows = (f"<tr><th>{name}</th><td>{escape(text)}</td></tr>" for name, text in cells.items() if text)
         return f"<table>{''.join(rows)}</table>"

@@ -208,6 +208,26 @@ class Post:
     index: int
     trace: Trace
 
+    @property
+    def model(self) -> str:
+        """Which model, or grammar, wrote it."""
+        return self.trace.model
+
+    @property
+    def arm(self) -> str:
+        """Which version of the prompt it was written with, or "" where none are compared."""
+        return self.trace.arm
+
+    @property
+    def propensity(self) -> float:
+        """With what probability prompt and model were chosen."""
+        return self.trace.propensity
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The reasons for prompt and model."""
+        return self.trace.why
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
-from functools import partial
 from typing import Self
 
 from postopt.clock import Clock
-from postopt.errors import GenerationError, PostRejectedError, shown
+from postopt.errors import GenerationError, shown
 from postopt.generation.asker import Asker
 from postopt.generation.base import Generator
-from postopt.generation.drafts import Drafts
+from postopt.generation.choosing import Chooser, FeedbackSink, ModelSource, PromptSource, new_unit
 from postopt.generation.publishing import EventSink, Publisher
+from postopt.generation.rounds import Rounds
 from postopt.resilience.deadline import within
 from postopt.scheduling.ordered import map_ordered
-from postopt.types import Brief, Posts
-
-ROUNDS = 4
-"""How often a generator that repeats itself is asked for another variant; the number is arbitrary."""
+from postopt.types import Brief, Feedback, Posts
 
 
 class PostWriter:
@@ -31,33 +28,50 @@ class PostWriter:
 
     Args:
         generator: who writes. Leaving `async with writer:` closes it, if it has an `aclose`.
+        prompts: chooses the prompt of each post (`PromptOptimizer`), and learns from its readers.
+        selector: chooses the model of each post (`ModelSelector`), and learns from its readers; the generator has to
+            ask the model that a prompt names, as `Routed` does.
+        learning: takes the feedback instead of these two, to bring it to them in steps (`LearningLoop`).
         events: told of each post and each rejection, without any text; its errors are counted in `failed_events`.
         clock: monotonic seconds, for `trace.seconds`.
         wall_clock: seconds since the epoch, for events.
         concurrency: most calls of the generator at one time, for each `write` or `write_many`.
+        new_unit: names each post before it is written; experiments assign these names.
     """
 
     def __init__(
         self,
         generator: Generator,
         *,
+        prompts: PromptSource | None = None,
+        selector: ModelSource | None = None,
+        learning: FeedbackSink | None = None,
         events: EventSink | None = None,
         clock: Clock = time.monotonic,
         wall_clock: Clock = time.time,
         concurrency: int = 8,
+        new_unit: Callable[[], str] = new_unit,
     ) -> None:
         if type(concurrency) is not int or concurrency < 1:
             raise ValueError(f"concurrency is {shown(concurrency)}; an int, 1 or more, is needed")
         self.generator = generator
         self._publish = Publisher(events, generator.name, wall_clock)
         self._clock = clock
+        self._wall_clock = wall_clock
         self._concurrency = concurrency
-        self._ask = Asker(generator, clock)
+        self._learning = learning
+        self._chooser = Chooser(prompts, selector, new_unit)
+        self._rounds = Rounds(Asker(generator, self._chooser, clock), self._publish)
 
     @property
     def failed_events(self) -> int:
         """How many events the sink did not take."""
         return self._publish.failed
+
+    @property
+    def failed_choices(self) -> int:
+        """How often a prompt could not be chosen, or the choice not written down: such posts are in no experiment."""
+        return self._chooser.failed
 
     async def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
         """Write up to `n` posts, in the order of their variants.
@@ -100,6 +114,30 @@ class PostWriter:
             async for posts, _ in results:
                 yield posts
 
+    async def feedback(
+        self,
+        post_id: str,
+        *,
+        impressions: int,
+        clicks: int,
+        report_id: str | None = None,
+        at: float | None = None,
+    ) -> bool:
+        """Bring back what readers did with a post to who chose its prompt and model; False if nobody knows the post.
+
+        Counts are those since the last report. `report_id` names the report, so that one that is sent twice counts once
+        (default: each call is a report of its own); `at` is when it was counted (default: now).
+
+        Raises:
+            OutcomeError: a count cannot be: negative, or more clicks than impressions.
+        """
+        at = self._wall_clock() if at is None else at
+        feedback = Feedback(new_unit() if report_id is None else report_id, post_id, impressions, clicks, at)
+        if self._learning is not None:
+            self._learning.ingest(feedback)
+            return True
+        return self._chooser.learn(feedback)
+
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""
         if aclose := getattr(self.generator, "aclose", None):
@@ -115,37 +153,7 @@ class PostWriter:
         """Return the posts of a brief, and the first error that says nothing about the brief."""
         if type(n) is not int or n < 1:
             raise ValueError(f"n is {shown(n)}; an int, 1 or more, is needed")
-        drafts = Drafts(brief, n)
-        if conflicts := drafts.conflicts():
-            for variant in range(n):
-                self._publish(drafts.reject(variant, conflicts), "conflict")
-            return drafts.posts(), None
-        repeated: Sequence[int] = ()
-        first, last = 0, n
-        for _ in range(ROUNDS):
-            repeated = await self._round(drafts, range(first, last), limit)
-            if not repeated:
-                break
-            first, last = last, last + len(repeated)
-        for variant in repeated:
-            reason = f"The generator repeats itself: {ROUNDS} variants in turn gave texts that are written already."
-            self._publish(drafts.reject(variant, (reason,)), "repeated")
-        return drafts.posts(), drafts.outage
-
-    async def _round(self, drafts: Drafts, variants: Sequence[int], limit: int) -> list[int]:
-        """Ask for variants, sort the answers in their order, and return those that repeated a text."""
-        ask = partial(self._ask, drafts.brief)
-        if limit == 1 or len(variants) == 1:
-            answers = [await ask(variant) for variant in variants]
-        else:
-            answers = [answer async for answer in map_ordered(ask, variants, limit=limit)]
-        repeated = []
-        for variant, (answer, seconds) in zip(variants, answers, strict=True):
-            if isinstance(answer, GenerationError):
-                code = "refused" if isinstance(answer, PostRejectedError) else "no_text"
-                self._publish(drafts.fail(variant, answer), code)
-            elif drafts.repeats(answer):
-                repeated.append(variant)
-            else:
-                self._publish(drafts.accept(variant, answer, seconds), "broken")
-        return repeated
+        posts, outage = await self._rounds.write(brief, n, limit)
+        for post in posts:
+            self._chooser.wrote(post)
+        return posts, outage

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from postopt.clock import Clock
 from postopt.errors import DeadlineExceededError, GenerationError
 from postopt.generation.base import Generator
+from postopt.generation.choosing import Chooser, mark
 from postopt.resilience.deadline import remaining
 from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Brief, Completion, Prompt
@@ -15,11 +18,13 @@ class Asker:
 
     Args:
         generator: who is asked.
+        chooser: with which prompt, and which model.
         clock: monotonic seconds.
     """
 
-    def __init__(self, generator: Generator, clock: Clock) -> None:
+    def __init__(self, generator: Generator, chooser: Chooser, clock: Clock) -> None:
         self._generator = generator
+        self._chooser = chooser
         self._clock = clock
         # One that does is not cut off: it answers at the last moment, and that may be a moment late.
         self._keeps_deadline = getattr(generator, "keeps_deadline", False)
@@ -30,7 +35,10 @@ class Asker:
         started = self._clock()
         answer: Completion | GenerationError
         try:
-            answer = await self._answer(Prompt(brief=brief, variant=variant))
+            prompt, chosen = self._chooser.prompt(brief, variant)
+            answer = await self._answer(prompt)
+            if chosen is not None:
+                answer = replace(answer, trace=mark(answer.trace, chosen))
         except GenerationError as error:
             answer = error
         return answer, self._clock() - started

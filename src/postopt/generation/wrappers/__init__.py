@@ -9,6 +9,7 @@ from postopt.generation.wrappers.fallback import Fallback
 from postopt.generation.wrappers.guarded import Guarded
 from postopt.generation.wrappers.queued import Queued
 from postopt.generation.wrappers.retried import Retried
+from postopt.generation.wrappers.routed import Routed
 from postopt.generation.wrappers.timed import Timed
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "Queued",
     "Replicas",
     "Retried",
+    "Routed",
     "Timed",
 ]
