@@ -45,7 +45,7 @@ class Source:
         self.learned = []
         self.store = store
 
-    def choose(self, brief, unit):
+    def choose(self, brief, unit, variant=0):
         self.units.append(unit)
         choice = next(self.choices)
         if isinstance(choice, Exception):

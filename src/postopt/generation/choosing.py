@@ -43,8 +43,8 @@ class PromptChoice(Protocol):
 class PromptSource(Learner, Protocol):
     """Chooses prompts; `postopt.prompts.PromptOptimizer` is one."""
 
-    def choose(self, brief: Brief, unit: str) -> PromptChoice:
-        """Return the prompt for one post of a brief; the same unit gets the same one."""
+    def choose(self, brief: Brief, unit: str, variant: int) -> PromptChoice:
+        """Return the prompt for a variant of a brief; the same unit gets the same version."""
         ...
 
 
@@ -129,7 +129,7 @@ class Chooser:
         prompt, chosen = Prompt(brief=brief, variant=variant), Trace(tier="", model="")
         if self._prompts is not None:
             try:
-                choice = self._prompts.choose(brief, self._new_unit())
+                choice = self._prompts.choose(brief, self._new_unit(), variant)
             except ExperimentError:
                 self.failed += 1
             else:
