@@ -45,6 +45,7 @@ The tree::
     |   +-- UnknownAssignmentError (LookupError)      nobody was assigned under that id
     |   +-- UnknownExperimentError (LookupError)      the store has no such experiment
     |   +-- ExperimentChangedError            the store knows an experiment of that name with other settings
+    |   +-- LearnerError                      a learner failed in a step; the step was undone
     |   +-- ExperimentStoreError              the store cannot be reached or used; what was queued is kept
     |       +-- NewerStoreError               it was written by a newer version of postopt
     +-- PromptError                           a prompt template, or its history, cannot be used
@@ -344,6 +345,10 @@ class UnknownExperimentError(ExperimentError, LookupError):
 
 class ExperimentChangedError(ExperimentError):
     """The store knows an experiment of that name whose settings differ in what its conclusions rest on."""
+
+
+class LearnerError(ExperimentError):
+    """A learner failed, or gave what no learner may; the learning step it was part of was undone as a whole."""
 
 
 class ExperimentStoreError(ExperimentError):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import postopt.testing
-from postopt.testing import NearPair, near_pairs
+from postopt.testing.pairs import NearPair, near_pairs
 
 
 def test_each_line_is_a_pair():

@@ -4,9 +4,10 @@ from postopt.testing.clock import ScriptedClock
 from postopt.testing.faults import Fault, FaultPlan
 from postopt.testing.generator import ScriptedGenerator
 from postopt.testing.generator_contract import GeneratorContract
+from postopt.testing.learner_contract import LearnerContract
 from postopt.testing.loop import run_scripted
 from postopt.testing.network import no_network
-from postopt.testing.pairs import NearPair, near_pairs
+from postopt.testing.pairs import near_pairs
 from postopt.testing.store import FaultyStore, StoreFault
 from postopt.testing.store_contract import StoreContract
 
@@ -15,7 +16,7 @@ __all__ = [
     "FaultPlan",
     "FaultyStore",
     "GeneratorContract",
-    "NearPair",
+    "LearnerContract",
     "ScriptedClock",
     "ScriptedGenerator",
     "StoreContract",
