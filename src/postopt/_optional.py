@@ -19,7 +19,9 @@ from postopt.errors import MissingDependencyError
 _INSTALL = {
     "aiohttp": "postopt[openai]",
     "blake3": "postopt[fast]",
+    "dspy": "postopt[dspy]",
     "lz4": "postopt[fast]",
+    "matplotlib": "postopt[plot]",
     "msgspec": "msgspec",
     "numba": "postopt[numba]",
     "onnxruntime": "onnxruntime",
