@@ -85,3 +85,43 @@ class BackendChosen(Event):
     backend: str
     version: str
     source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailBreached(Event):
+    """An arm of an experiment made a guarded metric worse than is tolerated, and is paused.
+
+    Attributes:
+        experiment: its name.
+        arm: name of the arm.
+        metric: name of the metric.
+        change: of the arm's mean against the control's; .30 is 30 % more.
+        tolerance: what it may be worse by.
+        n: outcomes of the metric, of both arms.
+    """
+
+    experiment: str
+    arm: str
+    metric: str
+    change: float
+    tolerance: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExperimentDecided(Event):
+    """An experiment came into a state that it will not leave.
+
+    Attributes:
+        experiment: its name.
+        state: such as "WINNER" or "INVALID".
+        winner: name of the winning arm, or None.
+        lift: of the winner, or of the arm that leads; .20 is 20 % better.
+        n: outcomes, of all arms.
+    """
+
+    experiment: str
+    state: str
+    winner: str | None
+    lift: float
+    n: int

@@ -1,0 +1,260 @@
+"""What an experiment knows, in memory, of what its store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from postopt.errors import UnknownAssignmentError, shown
+from postopt.experiments.definition import Definition
+from postopt.experiments.recent import Known, Recent
+from postopt.experiments.records import Bucket, CountRow, DecisionRow, Metric, OutcomeRow, Totals
+from postopt.experiments.reports import Reports
+from postopt.experiments.store import ExperimentStore
+from postopt.experiments.tally import Tally
+
+DAY = 86_400
+FEEDBACK = "feedback/"  # begins the names of reports that are of single posts
+_DOCUMENT = "experiment"  # the kind under which a store keeps what an experiment settled
+
+# Seconds between two looks at what other processes wrote. One is arbitrary; an experiment of very many arms looks more
+# seldom, because it reads a row for each.
+_LOOK_SECONDS = 1.0
+_ARMS_PER_SECOND = 10_000
+
+
+class Standing:
+    """The sums, the arms' statuses and what is settled, as of the last look into the store and all of its own since.
+
+    The store is right where the two differ: by an outcome that another process had recorded first, say. `refresh` puts
+    that right. Not thread-safe: `Experiment` holds its lock.
+
+    Args:
+        definition: of the experiment; the store knows it.
+        store: where everything is.
+
+    Attributes:
+        names: of the arms.
+        places: number of each arm, by its name.
+        tallies: the sums of each metric, by its name. Of a metric with a window only what is older than that counts.
+        assigned: units by arm.
+        observed: outcomes of the deciding metric in reports, but feedback, by arm.
+        dealt: units that this object dealt, by arm.
+        expected: the sums of their propensities.
+        variance: of `dealt` under these.
+        statuses: of the arms, by number: "active", "paused" or "removed".
+        why: why an arm has its status, by number, where there is something to say.
+        version: changes when a status does, or what is settled.
+        settled: what stays so: a JSON document, empty before there is anything.
+    """
+
+    def __init__(self, definition: Definition, store: ExperimentStore) -> None:
+        self._definition = definition
+        self._store = store
+        self._recent = Recent()
+        self._reports = {name: Reports() for name in definition.metrics}
+        self._read = 0  # number of the last report that is in `_reports`
+        self._looked: float | None = None
+        self.names = [arm.name for arm in definition.arms]
+        self.places = {name: place for place, name in enumerate(self.names)}
+        self.tallies: dict[str, Tally] = {}
+        self.version = 0
+        self.assigned: npt.NDArray[np.int64] = np.zeros(len(definition.arms), dtype=np.int64)
+        self.observed: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
+        self.dealt: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
+        self.expected: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
+        self.variance: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
+        self.statuses = ["active"] * len(definition.arms)
+        self.why: dict[int, str] = {}
+        self.settled: dict[str, Any] = {}
+
+    @property
+    def tally(self) -> Tally:
+        """The sums of the metric that decides."""
+        return self.tallies[self._definition.metric.name]
+
+    @property
+    def active(self) -> list[int]:
+        """Numbers of the arms that get units."""
+        return [place for place, status in enumerate(self.statuses) if status == "active"]
+
+    def due(self, now: float) -> bool:
+        """Tell whether it is time to look again; a clock that went back says so too."""
+        pause = max(_LOOK_SECONDS, len(self.statuses) / _ARMS_PER_SECOND)
+        return self._looked is None or not self._looked <= now < self._looked + pause
+
+    def distrust(self) -> None:
+        """Look again before anything else: what is in memory may not be what the store holds."""
+        self._looked = None
+
+    def forget(self) -> None:
+        """Look again, and keep nothing in memory: the store may hold less than it did."""
+        self._recent.clear()
+        self._reports = {name: Reports() for name in self._reports}
+        self.observed = np.zeros_like(self.observed)
+        self._read = 0
+        self._looked = None
+
+    def refresh(self, now: float) -> None:
+        """Look into the store. It costs a query for each metric, over arms and days, not over units."""
+        name = self._definition.name
+        self.tallies = {metric.name: self._tally(metric, now) for metric in self._definition.metrics.values()}
+        self.assigned = np.zeros_like(self.assigned)
+        for arm, n in self._store.assigned(name).items():
+            if arm in self.places:
+                self.assigned[self.places[arm]] = n
+        was = self.statuses, self.settled
+        arms = self._store.arms(name)
+        self.statuses = [row.status for row in arms]
+        self.why = {place: row.reason for place, row in enumerate(arms) if row.reason}
+        self.settled = dict(self._store.get(_DOCUMENT, name) or {})
+        if was != (self.statuses, self.settled):
+            self.version += 1
+        for number, count in self._store.counts(name, after=self._read):
+            self._read = number
+            if count.metric in self._reports:
+                self._reports[count.metric].add(self.places[count.arm], count.totals)
+            if count.metric == self._definition.metric.name and not count.id.startswith(FEEDBACK):
+                self.observed[self.places[count.arm]] += count.totals.n
+        self._looked = now
+
+    def settle(self, at: float, **values: Any) -> bool:
+        """Keep something that stays so, in the store too; return False if another process was the first."""
+        with self._store.transaction():
+            before = self._store.get(_DOCUMENT, self._definition.name)
+            if before is None:
+                self._store.put(_DOCUMENT, self._definition.name, values, at)
+        self.version += 1
+        self.settled = dict(before or values)
+        return before is None
+
+    def set_arm(self, place: int, status: str, reason: str, at: float) -> None:
+        """Change an arm's status, in the store too."""
+        self._store.set_arm(self._definition.name, self.names[place], status, reason, at)
+        self.version += 1
+        self.statuses[place] = status
+        self.why[place] = reason
+
+    def find(self, ids: Sequence[str]) -> dict[str, Known]:
+        """Return those of these assignments that there are."""
+        found = self._recent.find(ids)
+        if len(found) < len(ids):
+            rows = self._store.decisions([each for each in ids if each not in found])
+            read = {
+                each: Known(self.places[row.arm], row.half, int(row.at // DAY), row.propensity, None)
+                for each, row in rows.items()
+                if row.experiment == self._definition.name
+            }
+            if read:
+                self._recent.add(read)
+                found |= read
+        return found
+
+    def deal(self, rows: Sequence[DecisionRow], places: Sequence[int], shares: npt.NDArray[np.float64]) -> None:
+        """Log assignments that there are not yet, of the arms with these numbers, dealt by these shares."""
+        self._store.log_decisions(rows)
+        day = int(rows[0].at // DAY)
+        self._recent.add(
+            {row.id: Known(place, row.half, day, row.propensity, ()) for row, place in zip(rows, places, strict=True)}
+        )
+        dealt = np.bincount(places, minlength=len(shares))
+        self.assigned += dealt
+        self.dealt += dealt
+        self.expected += len(rows) * shares
+        self.variance += len(rows) * shares * (1 - shares)
+
+    def record(self, metric: Metric, values: Sequence[tuple[str, float, float]]) -> int:
+        """Log outcomes as (id, value, at); return how many are the first of their assignment.
+
+        Raises:
+            UnknownAssignmentError: an id that no assignment of this experiment has; nothing is logged.
+        """
+        found = self.find([each for each, _, _ in values])
+        for each, _, _ in values:
+            if each not in found:
+                raise UnknownAssignmentError(
+                    f"no unit was assigned under {shown(each)} in {shown(self._definition.name)}",
+                    hint="record an outcome under the id of an Assignment that this experiment gave, in the same store",
+                )
+        seen = self._seen(metric, found)
+        new = []
+        for each, value, at in values:
+            if each not in seen:
+                seen.add(each)
+                new.append(OutcomeRow(each, metric.name, value, at))
+        if new:
+            self._store.log_outcomes(new)
+            self._add(metric, new, found)
+        return len(new)
+
+    def count(self, row: CountRow) -> bool:
+        """Log the sums of a report; return whether it is the first of its id."""
+        if self._store.count(row.id) is not None:
+            return False
+        self._store.log_counts([row])
+        if self._definition.metrics[row.metric].window is None:
+            self.tallies[row.metric].add(self.places[row.arm], -1, int(row.at // DAY), row.totals)
+        return True
+
+    def buckets(self, metric: str) -> list[Bucket]:
+        """Return the sums of a metric from which its design effect is learned: reports by their number, not by day."""
+        cells = [bucket for bucket in self.tallies[metric].buckets(self.names, metric) if bucket.half >= 0]
+        return cells + self._reports[metric].buckets(self.names, metric)
+
+    def periods(self, places: Iterable[int]) -> dict[int, dict[int, Totals]]:
+        """Return the sums of arms by day; within a day, where all is from reports, by their number."""
+        days = {place: self.tally.days(place) for place in places}
+        if len({day for cells in days.values() for day in cells}) < 2 and not self.assigned.any():
+            return {place: self._reports[self._definition.metric.name].periods(place) for place in days}
+        return days
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is known as plain JSON; equal for equal histories, whatever the store's salt."""
+        return {
+            "arms": dict(zip(self.names, self.statuses, strict=True)),
+            "assigned": dict(zip(self.names, self.assigned.tolist(), strict=True)),
+            "outcomes": {
+                name: [[b.arm, b.half, b.day, *b.totals] for b in tally.buckets(self.names, name)]
+                for name, tally in self.tallies.items()
+            },
+            "settled": dict(self.settled),
+        }
+
+    def _tally(self, metric: Metric, now: float) -> Tally:
+        tally = Tally(self.places)
+        name = self._definition.name
+        if metric.window is None:
+            tally.load(self._store.buckets(name, metric.name))
+            return tally
+        before = now - metric.window
+        tally.load(self._store.buckets(name, metric.name, before=before))
+        for (arm, half, day), totals in self._store.overdue(name, metric.name, before).items():
+            if arm in self.places:
+                tally.add(self.places[arm], half, day, totals)
+        return tally
+
+    def _seen(self, metric: Metric, found: dict[str, Known]) -> set[str]:
+        """Return the ids that have an outcome of the metric."""
+        seen = {each for each, known in found.items() if known.metrics is not None and metric.name in known.metrics}
+        unsure = [each for each, known in found.items() if known.metrics is None]
+        return seen.union(self._store.outcomes(unsure, metric.name)) if unsure else seen
+
+    def _add(self, metric: Metric, rows: Iterable[OutcomeRow], found: dict[str, Known]) -> None:
+        """Add outcomes to the sums, unless a window says when they count: then the next look does."""
+        sums: dict[tuple[int, int, int], list[float]] = {}
+        marked = {}
+        for each, name, value, _ in rows:
+            known = found[each]
+            if known.metrics is not None:
+                marked[each] = Known(*known[:4], (*known.metrics, name))
+            cell = sums.setdefault(known[:3], [0.0, 0.0, 0.0])
+            cell[0] += 1
+            cell[1] += value
+            cell[2] += value * value
+        self._recent.add(marked)
+        if metric.window is None:
+            for key, cell in sums.items():
+                self.tallies[metric.name].add(*key, Totals(*cell))
