@@ -1,0 +1,169 @@
+"""The word lists behind the readable features, in English and Spanish."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+Lists: TypeAlias = dict[tuple[str, str], dict[str, str]]
+
+LANGUAGES: Final = ("en", "es")
+
+# By these function words, which are frequent in one of the two languages and no words of the other.
+FUNCTION_WORDS: Final = {
+    "en": "the of and to is was are were this that these those you your he she it his her they we i with for from what "
+    "why how who when will would can could have has had not but if about out my our their be been by on at as",
+    "es": "el la los las un una de del que y en por para con es son fue esta este esto estos estas tu tus su sus lo le "
+    "les se nos como más pero si sin muy ya qué cómo cuándo quién al mi mis te me yo nosotros ustedes usted hoy aquí",
+}
+
+# (name, what it says) -> language -> words; a hyphen joins words that stand next to each other.
+WORDS: Final[Lists] = {
+    ("I", "speaks as I"): {
+        "en": "i i'm i've i'd i'll me my mine myself",
+        "es": "yo mi mis me mí conmigo mío mía míos mías",
+    },
+    ("we", "speaks as we"): {
+        "en": "we we're we've we'd we'll us our ours ourselves let's",
+        "es": "nosotros nosotras nuestro nuestra nuestros nuestras nos",
+    },
+    ("you", "addresses the reader"): {
+        "en": "you you're you've you'd you'll your yours yourself yourselves",
+        "es": "tú tu tus ti contigo te vos usted ustedes vosotros vosotras vuestro vuestra vuestros vuestras os",
+    },
+    ("formal_you", "addresses the reader formally"): {"es": "usted ustedes le les"},
+    ("he_she", "says he or she"): {
+        "en": "he he's he'd he'll him his himself she she's she'd she'll her hers herself",
+        "es": "él ella ellos ellas suyo suya",
+    },
+    ("they", "says they"): {"en": "they they're they've they'd they'll them their theirs", "es": "ellos ellas"},
+    ("deixis", "points at this or here"): {
+        "en": "this these here here's",
+        "es": "este esta estos estas esto aquí acá",
+    },
+    ("that", "points at that or there"): {
+        "en": "that that's those there there's",
+        "es": "ese esa esos esas eso ahí allí allá aquel aquella",
+    },
+    ("it", "says it"): {"en": "it it's its", "es": "ello lo"},
+    ("negation", "says not, no or never"): {
+        "en": "not no never nothing nobody none neither cannot don't doesn't didn't isn't aren't wasn't weren't won't "
+        "wouldn't can't couldn't shouldn't haven't hasn't hadn't ain't without",
+        "es": "no nunca nada nadie ningún ninguna ninguno ni tampoco jamás sin",
+    },
+    ("look", "says watch, see or look"): {
+        "en": "watch watching watched see seeing seen saw look looking looks",
+        "es": "mira mire miren mirá ve vean vea ver viendo visto observa descubre descubrí descubra",
+    },
+    ("superlative", "has a superlative"): {
+        "en": "best worst most least greatest biggest smallest funniest coolest hardest highest first last only "
+        "incredible amazing perfect ultimate",
+        "es": "mejor mejores peor peores máximo mínimo primero primera último última único única increíble perfecto",
+    },
+    ("comparison", "compares"): {
+        "en": "more less better worse than bigger smaller faster cheaper easier",
+        "es": "más menos mejor peor mayor menor",
+    },
+    ("question_word", "has a question word"): {
+        "en": "what what's who who's why how when where which whose",
+        "es": "qué quién quiénes cómo cuándo dónde cuál cuáles cuánto cuánta cuántos cuántas",
+    },
+    ("if", "says if"): {"en": "if unless", "es": "si"},
+    ("why", "says why or because"): {"en": "why because reason reasons", "es": "porque razón razones motivo motivos"},
+    ("how", "says how"): {"en": "how-to how", "es": "cómo"},
+    ("when", "says when, then or until"): {
+        "en": "when then until after before while",
+        "es": "cuando entonces hasta después antes mientras",
+    },
+    ("but", "says but or though"): {"en": "but though although except instead", "es": "pero aunque sino excepto"},
+    ("call_to_action", "calls to action"): {
+        "en": "click share buy shop order join subscribe register download book sign-up learn-more find-out try call "
+        "visit save discover",
+        "es": "clic comparte compartí comparta compra comprá compre pide pedí pida únete unite únase suscríbete "
+        "suscribite regístrate registrate descarga descargá reserva reservá llama llamá visita visitá prueba probá",
+    },
+    ("urgency", "presses for time"): {
+        "en": "now today tonight hurry limited ends deadline soon immediately",
+        "es": "ahora hoy ya urgente límite termina pronto inmediatamente últimas",
+    },
+    ("new_free", "says new or free"): {"en": "new free gift bonus", "es": "nuevo nueva nuevos nuevas gratis regalo"},
+    ("modal", "says can, could or should"): {
+        "en": "can could may might should would must shall",
+        "es": "puede pueden puedes podés podría podrían debe deben debes debés debería deberían",
+    },
+    ("will", "speaks of the future"): {
+        "en": "will i'll you'll he'll she'll we'll they'll won't gonna",
+        "es": "va vas van voy vamos",
+    },
+    ("have", "says has or had"): {"en": "have has had having", "es": "ha han has he había habían tiene tienen tuvo"},
+    ("man", "speaks of a man or boy"): {
+        "en": "man men guy guys boy boys dude dad father",
+        "es": "hombre hombres chico chicos niño papá padre",
+    },
+    ("woman", "speaks of a woman or girl"): {
+        "en": "woman women girl girls lady ladies mom mother",
+        "es": "mujer mujeres chica chicas niña niñas mamá madre",
+    },
+    ("child", "speaks of children"): {
+        "en": "kid kids child children baby babies son daughter",
+        "es": "hijo hija hijos hijas niños bebé bebés",
+    },
+    ("people", "speaks of people in general"): {
+        "en": "people folks everyone everybody someone anyone",
+        "es": "gente personas todos todas alguien",
+    },
+    ("thing", "says thing or something"): {
+        "en": "thing things something anything everything stuff",
+        "es": "cosa cosas algo todo",
+    },
+    ("speech", "reports what somebody says"): {
+        "en": "say says said ask asks asked tell tells told talk talks answer answers response explain explains",
+        "es": "dice dijo dicen pregunta preguntó cuenta contó responde respondió explica respuesta",
+    },
+    ("thought", "says think, know or believe"): {
+        "en": "think thinks thought know knows knew believe guess realize understand wonder",
+        "es": "piensa piensas pensás creo crees creés cree sabe sabes sabés saber imagina entiende",
+    },
+    ("event", "tells what happened"): {
+        "en": "happen happens happened turns turned became gets got found went came did made",
+        "es": "pasa pasó ocurre ocurrió resultó encontró hizo llegó fue",
+    },
+    ("intensifier", "has an intensifier"): {
+        "en": "so very really totally completely absolutely actually literally just even ever pretty",
+        "es": "tan muy realmente totalmente absolutamente completamente incluso hasta súper",
+    },
+    ("hedge", "says maybe or seems"): {
+        "en": "maybe perhaps probably seems might could kinda sorta",
+        "es": "quizá quizás tal-vez parece acaso",
+    },
+    ("positive_emotion", "has words of joy or love"): {
+        "en": "love loves loved happy joy beautiful wonderful awesome funny hilarious smile proud hope laugh",
+        "es": "amor ama feliz alegría hermoso hermosa maravilloso divertido sonrisa orgullo esperanza risa",
+    },
+    ("money", "speaks of money"): {
+        "en": "money dollar dollars price prices pay pays paid cost costs rich poor cheap million billion",
+        "es": "dinero precio precios paga pagar cuesta euros pesos dólares rico pobre barato millón millones",
+    },
+    ("time", "speaks of hours, days or years"): {
+        "en": "second seconds minute minutes hour hours day days week weeks month months year years",
+        "es": "segundo segundos minuto minutos hora horas día días semana semanas mes meses año años",
+    },
+    ("fear", "has words of fear"): {
+        "en": "afraid fear fears scared scary terrifying terrified horror horrifying danger dangerous threat panic "
+        "warning deadly nightmare",
+        "es": "miedo miedos terror terrorífico peligro peligroso peligrosa amenaza pánico horror mortal pesadilla",
+    },
+    ("negative_emotion", "has words of grief, anger or disgust"): {
+        "en": "sad sadness angry anger hate hates hated cry cries crying tears heartbreaking tragic awful terrible "
+        "horrible disgusting shocking outrage shame ashamed pain suffer suffering death dead die dies died kill killed",
+        "es": "triste tristeza enojo furia odio odia llorar llora lágrimas trágico terrible horrible asco indignante "
+        "vergüenza dolor sufrir sufrimiento muerte muerto muerta morir murió",
+    },
+    ("sensitive", "has words of origin, belief, health or sexuality"): {
+        "en": "black white asian latino latina hispanic race racial muslim christian jewish religion religious gay "
+        "lesbian bisexual transgender lgbt queer disabled disability cancer hiv depression obese diabetic pregnant "
+        "immigrant immigrants refugee",
+        "es": "negro negra blanco blanca latino latina indígena raza musulmán cristiano judío religión gay lesbiana "
+        "bisexual transgénero discapacitado discapacidad cáncer vih depresión obeso obesa diabético embarazada "
+        "inmigrante inmigrantes refugiado",
+    },
+}
