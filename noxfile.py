@@ -48,7 +48,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, of the package and of its public use."""
-    session.install("-e", ".[fast,numba,redis,sql,openai]", *groups("types", "peers"))
+    session.install("-e", ".[fast,numba,redis,sql,openai,plot]", *groups("types", "peers"))
     session.run("mypy")
     session.run("mypy", "tests/typing")
 
@@ -89,8 +89,8 @@ def tests_torch(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def tests_litellm(session: nox.Session) -> None:
-    """Run the tests of the bridge to LiteLLM, whose own pins keep it apart from all others."""
-    session.install(".", *groups("tests", "litellm"))
+    """Run the tests of the bridges to LiteLLM and to DSPy, which needs it: its pins keep it apart from all others."""
+    session.install(".[dspy]", *groups("tests", "litellm"))
     run_tests(session, "tests/integrations", measured=True)
 
 
@@ -99,7 +99,8 @@ def tests_litellm(session: nox.Session) -> None:
 def tests(session: nox.Session, extras: str) -> None:
     """Run the tests against the built package, without and with optional libraries and what is compiled."""
     if extras == "fast":
-        session.install(".[fast,numba,redis,sql,openai]", *groups("tests", "peers", "stores", "service"))
+        brought = ".[fast,numba,redis,sql,openai,plot]"
+        session.install(brought, *groups("tests", "peers", "stores", "service", "statistics", "notebook"))
     else:
         session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})
     measured = session.python == MEASURED and extras == "fast"

@@ -78,7 +78,8 @@ def test_every_public_name_is_in_the_reference(package):
 
 
 COMMANDS = [
-    "", "write", "doctor", "bench", "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
+    "", "write", "experiments", "experiments list", "experiments show", "experiments decide", "learn", "learn replay",
+    "doctor", "bench", "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
 ]  # fmt: skip
 
 

@@ -1,0 +1,144 @@
+"""`postopt experiments` and `postopt learn`, run as a program runs them, in this process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from postopt.cli import experiments, learn
+from postopt.experiments import Arm, Experiment, ExperimentStore
+from postopt.experiments.bandit import POLICIES
+
+
+@pytest.fixture
+def run(capsys):
+    """Return a function that runs a command line and returns status, output and errors."""
+    parser = argparse.ArgumentParser(prog="postopt")
+    subparsers = parser.add_subparsers(required=True)
+    experiments.add_parser(subparsers)
+    learn.add_parser(subparsers)
+
+    def run(*line):
+        arguments = parser.parse_args(list(map(str, line)))
+        status = arguments.func(arguments)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Return the path of a store with an experiment that has a winner, and one that has none."""
+    path = tmp_path / "experiments.db"
+    with ExperimentStore(path) as store:
+        for name, clicks in (("won", (320, 180)), ("open", (120, 121))):
+            experiment = Experiment(name, [Arm("a"), Arm("b")], store=store)
+            for arm, successes in zip("ab", clicks, strict=True):
+                experiment.observe(arm, 10_000, successes)
+    return path
+
+
+class TestExperiments:
+    def test_list_has_a_line_for_each(self, run, store):
+        status, out, err = run("experiments", "list", store)
+        header, *lines = out.splitlines()
+        assert (status, err) == (0, "")
+        assert header.split() == ["experiment", "state", "winner", "lift", "n"]
+        assert sorted(line.split()[:2] for line in lines) == [["open", "RUNNING"], ["won", "WINNER"]]
+
+    def test_list_of_an_empty_store_says_so(self, run, tmp_path):
+        ExperimentStore(tmp_path / "empty.db").close()
+        with ExperimentStore(tmp_path / "empty.db") as store:
+            store.import_counts("past", [("a", "text", 10, 1)])
+        assert run("experiments", "list", tmp_path / "empty.db")[:2] == (0, "The store holds no experiment.\n")
+
+    def test_decide_says_by_its_status_whether_there_is_a_winner(self, run, store):
+        assert run("experiments", "decide", store, "won")[0] == 0
+        assert run("experiments", "decide", store, "open")[0] == 3
+
+    def test_json_has_winner_lift_interval_and_n(self, run, store):
+        _, out, _ = run("experiments", "decide", store, "won", "--json")
+        data = json.loads(out)
+        assert (data["state"], data["winner"], data["n"]) == ("WINNER", "a", 20_000)
+        assert data["interval"][0] > 0
+        assert data["interval"][0] < data["lift"] < data["interval"][1]
+        listed = json.loads(run("experiments", "list", store, "--json")[1])
+        assert {name: record["winner"] for name, record in listed.items()} == {"won": "a", "open": None}
+
+    def test_show_has_the_arms(self, run, store):
+        status, out, _ = run("experiments", "show", store, "won")
+        assert status == 0
+        assert "WINNER" in out
+        assert [line.split()[:3] for line in out.splitlines()[-2:]] == [
+            ["a", "active", "10,000"],
+            ["b", "active", "10,000"],
+        ]
+
+    def test_a_plot_is_a_picture(self, run, store, tmp_path):
+        pytest.importorskip("matplotlib", reason="the extra plot")
+        run("experiments", "show", store, "won", "--plot", tmp_path / "won.png")
+        assert (tmp_path / "won.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_what_is_not_there_is_said_and_not_made(self, run, store, tmp_path):
+        status, _, err = run("experiments", "list", tmp_path / "none.db")
+        assert (status, "there is no store" in err) == (2, True)
+        assert not (tmp_path / "none.db").exists()
+        status, _, err = run("experiments", "show", store, "nope")
+        assert (status, "'nope'" in err) == (2, True)
+
+    def test_a_file_that_is_no_store_is_an_error_in_words(self, run, tmp_path):
+        (tmp_path / "notes.txt").write_text("not a database, but long enough to be read as one" * 20)
+        status, _, err = run("experiments", "list", tmp_path / "notes.txt")
+        assert status == 2
+        assert err.startswith("postopt experiments list: ")
+
+
+@pytest.fixture
+def tests(tmp_path):
+    """Return the path of a file with forty tests, in each of which the second arm is better."""
+    lines = ["test_id,headline,impressions,clicks"]
+    for number in range(40):
+        lines += [f"t{number},plain bread {number},3000,40", f"t{number},{number} warm loaves,3000,60"]
+    path = tmp_path / "tests.csv"
+    path.write_text("\n".join(lines))
+    return path
+
+
+class TestLearn:
+    def test_its_policies_are_those_there_are(self):
+        assert set(learn.POLICIES) == set(POLICIES)
+
+    def test_replay_compares_policies(self, run, tests):
+        status, out, err = run("learn", "replay", tests, "--policy", "uniform", "earn", "--worlds", 1)
+        assert (status, err) == (0, "")
+        shares = {line.split()[0]: float(line.split()[1]) for line in out.splitlines() if "+- " in line and "%" in line}
+        assert shares["earn"] > shares["uniform"] + 0.2
+
+    def test_the_same_seed_prints_the_same(self, run, tests):
+        line = ("learn", "replay", tests, "--policy", "thompson", "--worlds", 1, "--late", "--json")
+        first, second = run(*line), run(*line)
+        assert first == second
+        (report,) = json.loads(first[1])
+        assert (report["batch"], report["late"], report["policy"]) == (1000, 1, "thompson")
+
+    def test_a_plot_is_a_picture(self, run, tests, tmp_path):
+        pytest.importorskip("matplotlib", reason="the extra plot")
+        run("learn", "replay", tests, "--worlds", 1, "--plot", tmp_path / "replay.png")
+        assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("test_id,impressions,clicks\n", "headline"),
+            ("test_id,headline,impressions,clicks\na,x,10,11\n", "line 2"),
+            ("test_id,headline,impressions,clicks\na,x,10,ten\n", "clicks"),
+        ],
+    )
+    def test_a_file_that_cannot_be_replayed_is_an_error_in_words(self, run, tmp_path, text, said):
+        (tmp_path / "tests.csv").write_text(text)
+        status, out, err = run("learn", "replay", tmp_path / "tests.csv")
+        assert (status, out) == (2, "")
+        assert said in err
