@@ -70,7 +70,7 @@ def test_a_post_says_what_it_was_written_with(tmp_path):
 
 
 def test_readers_decide_which_prompt_becomes_production(tmp_path):
-    """A prompt whose posts earn twice the clicks wins its test and its re-check; the loop says so; a restart changes nothing."""
+    """A prompt whose posts earn twice the clicks wins test and re-check; a restart in between changes nothing."""
     clock = ScriptedClock(0.0)
     store, optimizer, selector, loop, writer = parts(tmp_path / "learning.db", clock)
     selector.warm_start([({"platform": "facebook"}, {"small": 0.5, "large": 0.5})] * 20)

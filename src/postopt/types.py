@@ -239,9 +239,9 @@ class Feedback:
         impressions: how often the post was shown.
         clicks: how often it was clicked; at most `impressions`.
         at: when that was counted, in seconds since the epoch.
-        reactions: likes and the like.
-        hides: how often a reader hid the post; at most `impressions`.
-        revenue: in US dollars; a refund is negative.
+        reactions: likes and the like, or None if nobody counted them.
+        hides: how often a reader hid the post, at most `impressions`, or None if nobody counted them.
+        revenue: in US dollars, or None if nobody counted it; a refund is negative.
 
     Raises:
         OutcomeError: a count is negative, NaN or no number, or there are more clicks or hides than impressions.
@@ -252,9 +252,9 @@ class Feedback:
     impressions: int
     clicks: int
     at: float
-    reactions: int = 0
-    hides: int = 0
-    revenue: float = 0.0
+    reactions: int | None = None
+    hides: int | None = None
+    revenue: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("id", "post_id"):
@@ -262,14 +262,18 @@ class Feedback:
                 raise OutcomeError(f"{name} is {shown(getattr(self, name))}; a text that is not empty is needed")
         for name in ("impressions", "clicks", "reactions", "hides"):
             value = getattr(self, name)
+            if value is None and name in ("reactions", "hides"):
+                continue
             if type(value) is not int or not 0 <= value <= MAX_COUNT:
                 raise OutcomeError(f"{name} is {shown(value)}; a whole number from 0 to {MAX_COUNT} is needed")
         for name in ("at", "revenue"):
             value = getattr(self, name)
+            if value is None and name == "revenue":
+                continue
             if not isinstance(value, int | float) or isinstance(value, bool) or not -MAX_COUNT <= value <= MAX_COUNT:
                 raise OutcomeError(f"{name} is {shown(value)}; a finite number is needed")
         for name in ("clicks", "hides"):
-            if getattr(self, name) > self.impressions:
+            if (getattr(self, name) or 0) > self.impressions:
                 raise OutcomeError(f"{getattr(self, name)} {name} of {self.impressions} impressions cannot be")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from postopt.experiments.assignment import Assigner, ExclusionGroup, Unit, arms_of
 from postopt.experiments.definition import Definition
-from postopt.experiments.records import Assignment, DecisionRow
+from postopt.experiments.entries import Deal
+from postopt.experiments.records import Assignment
 from postopt.experiments.standing import Standing
 from postopt.experiments.traffic import Numbers, Traffic
 
@@ -40,44 +41,31 @@ class Allocator:
         """Return the assignments of units, in their order; those that are new are logged as of now."""
         ids, u, take, halves = self._assigner.place_many(units)
         outside = self._not_taking_part(units, take)
-        arms, shares = self._definition.arms, self._traffic.shares.tolist()
-        given = {
-            each: Assignment(each, arms[known.place], known.propensity)
-            for each, known in self._standing.find(ids).items()
-        }
-        if len(given) < len(ids):
-            places = arms_of(u, shares).tolist()
-            self._deal(ids, places, halves.tolist(), shares, outside, given, context, now)
+        arms, found = self._definition.arms, self._standing.find(ids)
+        given = {each: Assignment(each, arms[place], share) for each, (place, _, _, share, _) in found.items()}
+        # A unit that comes twice is one.
+        new = {each: index for index, each in enumerate(ids) if each not in given and index not in outside}
+        if new:
+            which, shares = list(new.values()), self._traffic.shares
+            deal = Deal(
+                ids=list(new),
+                places=arms_of(u[which], shares).tolist(),
+                halves=halves[which].tolist(),
+                experiment=self._definition.name,
+                arms=self._standing.names,
+                shares=shares.tolist(),
+                policy=self._traffic.policy,
+                context=context,
+                at=now,
+            )
+            self._standing.deal(deal, shares)
+            given |= {
+                each: Assignment(each, arms[place], deal.shares[place])
+                for each, place in zip(deal.ids, deal.places, strict=True)
+            }
         if not outside:
             return [given[each] for each in ids]
-        control = Assignment(OUTSIDE, arms[0], 1.0)
-        return [control if index in outside else given[each] for index, each in enumerate(ids)]
-
-    def _deal(
-        self,
-        ids: Sequence[str],
-        places: Sequence[int],
-        halves: Sequence[int],
-        shares: Sequence[float],
-        outside: Container[int],
-        given: dict[str, Assignment],
-        context: str,
-        now: float,
-    ) -> None:
-        """Add to `given` the assignments of those that have none, and log them."""
-        name, arms, names = self._definition.name, self._definition.arms, self._standing.names
-        policy = self._traffic.policy
-        rows, dealt = [], []
-        for index, each in enumerate(ids):
-            if each not in given and index not in outside:
-                place = places[index]
-                given[each] = Assignment(each, arms[place], shares[place])
-                dealt.append(place)
-                rows.append(
-                    DecisionRow(each, name, names[place], each, halves[index], shares[place], policy, context, now)
-                )
-        if rows:
-            self._standing.deal(rows, dealt, self._traffic.shares)
+        return [self._outside if index in outside else given[each] for index, each in enumerate(ids)]
 
     def _not_taking_part(self, units: Sequence[Unit], take: Numbers) -> frozenset[int]:
         """Return which of these units do not."""

@@ -86,9 +86,11 @@ class Assigner:
     ) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
         """Return ids, u, take and half of many units, in their order, as `place` gives them one by one."""
         digests = [self._digest(unit) for unit in units]
-        words = np.frombuffer(b"".join(digests), "<u8").reshape(len(digests), _DIGEST // 8)
+        whole = b"".join(digests)
+        words = np.frombuffer(whole, "<u8").reshape(len(digests), _DIGEST // 8)
         uniforms = np.asarray((words[:, 2:4] >> np.uint64(11)) * _SCALE, np.float64)
-        ids = [digest[:16].hex() for digest in digests]
+        digits = whole.hex()
+        ids = [digits[start : start + 32] for start in range(0, len(digits), 2 * _DIGEST)]
         return ids, uniforms[:, 0], uniforms[:, 1], (words[:, 4] & np.uint64(1)).astype(np.int64)
 
     def _digest(self, unit: Unit) -> bytes:
@@ -145,17 +147,16 @@ def arm_of(u: float, shares: Sequence[float]) -> int:
     return min(bisect_right(ends, u), max(arm for arm, share in enumerate(shares) if share))
 
 
-def arms_of(u: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.int64]:
+def arms_of(u: NDArray[np.float64], shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
     """Return `arm_of` each number."""
-    ends = np.cumsum(check_shares(shares))
-    last = int(np.flatnonzero(np.asarray(shares))[-1])
-    return np.minimum(np.searchsorted(ends, u, side="right"), last)
+    checked = check_shares(shares)
+    return np.minimum(checked.cumsum().searchsorted(u, side="right"), checked.nonzero()[0][-1])
 
 
-def check_shares(shares: Sequence[float]) -> NDArray[np.float64]:
+def check_shares(shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     """Return shares as an array; refuse what is no distribution."""
     array = np.asarray(shares, np.float64)
-    if array.ndim != 1 or not len(array) or not (np.all(array >= 0) and abs(array.sum() - 1) < 1e-9):
+    if array.ndim != 1 or not len(array) or not ((array >= 0).all() and abs(array.sum() - 1) < 1e-9):
         raise ValueError(f"shares are {shown(shares)}; numbers of zero or more that add up to 1 are needed")
     return array
 
@@ -171,11 +172,11 @@ def _encoded(unit: object) -> bytes:
 def _text(unit: object) -> str:
     if isinstance(unit, str):
         return str.__str__(unit)
-    if isinstance(unit, UUID):
-        return str(unit)
-    if type(unit) is not bool and isinstance(unit, Integral):  # numpy's integers among them
+    if type(unit) is int or (type(unit) is not bool and isinstance(unit, Integral)):  # numpy's integers among them
         try:
             return str(int(unit))
         except ValueError as error:  # more digits than Python converts
             raise ValueError(f"unit is {shown(unit)}; fewer digits are needed") from error
+    if isinstance(unit, UUID):
+        return str(unit)
     return ""

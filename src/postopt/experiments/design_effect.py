@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import compress, count
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -20,7 +21,6 @@ _TOO_EVEN = NormalDist().inv_cdf(0.001)
 
 Kind = Literal["proportion", "mean"]
 PastGroup = Sequence[tuple[object, float, float]]
-_Cells = dict[object, dict[int, Totals]]
 _Array = NDArray[np.float64]
 
 
@@ -114,24 +114,21 @@ class DesignEffect:
 
 
 def _repeated(buckets: Sequence[Bucket], kind: Kind) -> Dispersion:
-    cells: _Cells = defaultdict(dict)
-    for bucket in buckets:
-        days = cells[bucket.arm]
-        days[bucket.day] = days.get(bucket.day, Totals(0, 0, 0)) + bucket.totals
-    return _interaction(cells, kind)
+    return _interaction(*_columns(buckets, 0), kind)
 
 
 def _halves(buckets: Sequence[Bucket], kind: Kind) -> Dispersion:
     """Add up the arms' dispersions: within each, a half against the other on each day, and over all days."""
-    arms: dict[str, _Cells] = defaultdict(lambda: defaultdict(dict))
+    arms: dict[str, list[Bucket]] = defaultdict(list)
     for bucket in buckets:
-        if bucket.half >= 0:
-            days = arms[bucket.arm][bucket.half]
-            days[bucket.day] = days.get(bucket.day, Totals(0, 0, 0)) + bucket.totals
+        if bucket[1] >= 0:
+            arms[bucket[0]].append(bucket)
     result = Dispersion(0.0, 0)
-    for halves in arms.values():
-        whole = {half: sum(days.values(), Totals(0, 0, 0)) for half, days in halves.items()}
-        result += _interaction(halves, kind) + _equal(list(whole.values()), kind)
+    for cells in arms.values():
+        halves: dict[int, Totals] = {}
+        for _, half, _, _, totals in cells:
+            halves[half] = halves.get(half, Totals(0, 0, 0)) + totals
+        result += _interaction(*_columns(cells, 1), kind) + _equal(list(halves.values()), kind)
     return result
 
 
@@ -157,31 +154,49 @@ def _equal(arms: Sequence[Totals], kind: Kind) -> Dispersion:
     return _chi2(n, total, squares, n * (total.sum() / n.sum()), len(seen) - 1, kind)
 
 
-def _interaction(cells: _Cells, kind: Kind) -> Dispersion:
+def _columns(buckets: Sequence[Bucket], key: int) -> tuple[Sequence[object], Sequence[int], _Array]:
+    """Return what a row of the table is, the day and the sums of each bucket; a row is a field of it."""
+    columns = list(zip(*buckets, strict=True))
+    return (columns[key], columns[3], np.array(columns[4], np.float64)) if columns else ((), (), np.zeros((0, 3)))
+
+
+def _interaction(row_of: Sequence[object], day_of: Sequence[int], sums: _Array, kind: Kind) -> Dispersion:
     """Return the dispersion around a model in which each row has a factor and each day has one.
 
     A row need not have been there on all days. Rows and days without any total have no factor, and say nothing.
     """
-    rows = [row for row in cells.values() if any(totals.total for totals in row.values())]
-    days = sorted({day for row in rows for day, totals in row.items() if totals.total})
+    successful = sums[:, 1].tolist()
+    rows, days = _numbered(compress(row_of, successful)), _numbered(compress(day_of, successful))
     if len(rows) < 2 or len(days) < 2:
         return Dispersion(0.0, 0)
-    nothing = Totals(0, 0, 0)
-    table = np.array([[row.get(day, nothing) for day in days] for row in rows], np.float64)
-    n, total, squares = table.transpose(2, 0, 1)
+    row, day = (
+        np.fromiter((of.get(key, -1) for key in keys), np.int64) for of, keys in ((rows, row_of), (days, day_of))
+    )
+    known = (row >= 0) & (day >= 0)
+    cells, shape = (row * len(days) + day)[known], (len(rows), len(days))
+    n, total, squares = (np.bincount(cells, column, len(rows) * len(days)).reshape(shape) for column in sums[known].T)
     # A day on which only one row was seen adds a cell and a factor: nothing is left of it.
     degrees = int(np.count_nonzero(n)) - len(rows) - len(days) + 1
     return _chi2(n, total, squares, _fitted(n, total), degrees, kind)
 
 
+def _numbered(keys: Iterable[object]) -> dict[object, int]:
+    return dict(zip(dict.fromkeys(keys), count()))
+
+
 def _fitted(n: _Array, total: _Array) -> _Array:
-    """Scale n to the sums of `total` by rows and columns (iterative proportional fitting, Deming and Stephan 1940)."""
-    fitted = n * (total.sum() / n.sum())
-    rows, columns = total.sum(1, keepdims=True), total.sum(0, keepdims=True)
+    """Scale n to the sums of `total` by rows and columns (iterative proportional fitting, Deming and Stephan 1940).
+
+    Each row, and each column, has a total, so that no factor divides by zero.
+    """
+    rows, columns = total.sum(1), total.sum(0)
+    factors = np.ones(len(columns))
     for _ in range(50):  # 5 are enough for 1e-6 where all rows have all days, some more where they have not
-        fitted = fitted * _ratio(rows, fitted.sum(1, keepdims=True))
-        fitted = fitted * _ratio(columns, fitted.sum(0, keepdims=True))
-    return np.asarray(fitted, np.float64)
+        before, of_rows = factors, rows / (n @ factors)
+        factors = columns / (of_rows @ n)
+        if np.abs(factors - before).max() <= 1e-12 * factors.max():
+            break
+    return np.asarray(of_rows[:, None] * n * factors, np.float64)
 
 
 def _chi2(n: _Array, total: _Array, squares: _Array, fitted: _Array, degrees: int, kind: Kind) -> Dispersion:

@@ -143,10 +143,11 @@ class Desk:
         with self.changing() as now:
             name = self._opening.next_id(now) if report is None else report
             arm, when = self.standing.names[place], now if at is None else at
-            new = self.standing.count(CountRow(name, self.definition.name, arm, metric.name, totals, when))
-            if new:
+            row = CountRow(name, self.definition.name, arm, metric.name, totals, when)
+            counted = self.standing.count(row, new=report is None)
+            if counted:
                 self._check_guardrails(now, metric.name)
-            return new
+            return counted
 
     def decide(self, now: float | None = None) -> Decision:
         """Look into the store, check guardrails, decide, and settle what is settled by that."""
@@ -182,7 +183,7 @@ class Desk:
                 return False
             for metric in self.definition.metrics.values():
                 if metric.name in _FED_BACK:
-                    self._learn(metric, decision_id, known.place, feedback)
+                    self._learn(metric, decision_id, known[0], feedback)
                     self._check_guardrails(now, metric.name)
         return True
 

@@ -29,6 +29,37 @@ Link: TypeAlias = tuple[str, str]
 """A post and a decision."""
 
 
+class Deal(NamedTuple):
+    """Decisions of one experiment that were made together, by shares of the arms.
+
+    Attributes:
+        ids: of the decisions; hashes of the units, and so the units as well.
+        places: numbers of the arms that they got.
+        halves: of these arms: 0 or 1.
+        experiment: name.
+        arms: names, by number.
+        shares: of the arms, by number: the propensities.
+        policy: what chose.
+        context: JSON of what was known, or "".
+        at: seconds since the epoch.
+    """
+
+    ids: Sequence[str]
+    places: Sequence[int]
+    halves: Sequence[int]
+    experiment: str
+    arms: Sequence[str]
+    shares: Sequence[float]
+    policy: str
+    context: str
+    at: float
+
+    @property
+    def pairs(self) -> set[tuple[str, str]]:
+        """The experiment with each arm that was dealt."""
+        return {(self.experiment, self.arms[place]) for place in set(self.places)}
+
+
 class Rows(NamedTuple):
     """Rows to be written, in the order in which they came."""
 
@@ -66,6 +97,22 @@ def decision(row: DecisionRow) -> Decision:
     if type(arm) is not str:  # an Arm, which SQLite takes more slowly
         arm = str(arm)
     return key, experiment, arm, unit, int(half), float(propensity), policy, context, float(at), int(at // DAY)
+
+
+def dealt(deal: Deal) -> list[Decision]:
+    """Return the decisions of a deal. What they have in common is checked once for each arm, in a fifth of the time.
+
+    Raises:
+        ValueError: as for a decision.
+    """
+    ids, places, halves, experiment, arms, shares, policy, context, at = deal
+    for place in set(places):
+        decision(DecisionRow(ids[0], experiment, arms[place], "", 0, shares[place], policy, context, at))
+    at, day = float(at), day_of(at)
+    return [
+        (each, experiment, arms[place], each, half, shares[place], policy, context, at, day)
+        for each, place, half in zip(ids, places, halves, strict=True)
+    ]
 
 
 def outcome(row: OutcomeRow) -> Outcome:

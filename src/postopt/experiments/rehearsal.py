@@ -66,11 +66,11 @@ def rehearse(
     if check_count("n", n) % check_count("looks", looks):
         raise ValueError(f"looks is {shown(looks)}; a divisor of n, which is {n}, is needed")
     test = pair_test(true.shape[1], alpha=alpha, usual=usual, horizon=horizon)
-    random, step = np.random.default_rng(seed), n // looks
+    rng, step = np.random.default_rng(seed), n // looks
     successes, open_ = np.zeros(true.shape), np.arange(len(true))
     winners, ended = np.full(len(true), -1), np.full(len(true), math.nan)
     for look in range(1, looks + 1):
-        successes[open_] += random.binomial(step, true[open_])
+        successes[open_] += rng.binomial(step, true[open_])
         best, sure = _verdicts(test, look * step, successes[open_], design_effect)
         winners[open_[sure]], ended[open_[sure]] = best[sure], look * step
         open_ = open_[~sure]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postopt.experiments.blocks import NOTHING
 from postopt.experiments.records import Bucket, Totals
 
 # Periods that are kept; arbitrary, more than enough to learn from. Beyond, two neighbours become one.
@@ -17,33 +16,43 @@ class Reports:
     Days are too long to learn from how much outcomes vary where a report comes every minute. Their number says nothing
     about time if the arms are reported unevenly; then periods differ more than they would, and the design effect that
     is learned from them is on the safe side.
+
+    Args:
+        arms: names, by number.
+        metric: of which the counts are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, arms: Sequence[str], metric: str) -> None:
+        self._arms = arms
+        self._metric = metric
         self._width = 1
         self._seen: dict[int, int] = {}
-        self._cells: dict[tuple[int, int], Totals] = {}
+        self._cells: dict[tuple[int, int], Bucket] = {}  # made once, as all are asked for at each look
 
     def add(self, place: int, totals: Totals) -> None:
         """Count a report of an arm."""
         number = self._seen.get(place, 0)
         self._seen[place] = number + 1
-        key = (place, number // self._width)
-        self._cells[key] = self._cells.get(key, NOTHING) + totals
-        if key[1] >= _MOST:
+        period = number // self._width
+        self._count(place, period, totals)
+        if period >= _MOST:
             self._halve()
 
-    def buckets(self, arms: Sequence[str], metric: str) -> list[Bucket]:
+    def buckets(self) -> list[Bucket]:
         """Return the sums; periods are negative, so that none is taken for a day."""
-        return [Bucket(arms[place], -1, metric, -1 - period, totals) for (place, period), totals in self._cells.items()]
+        return list(self._cells.values())
 
     def periods(self, place: int) -> dict[int, Totals]:
         """Return an arm's sums by period, the first one first."""
-        return {period: totals for (arm, period), totals in self._cells.items() if arm == place}
+        return {period: bucket.totals for (arm, period), bucket in self._cells.items() if arm == place}
+
+    def _count(self, place: int, period: int, totals: Totals) -> None:
+        before = self._cells.get((place, period))
+        sums = totals if before is None else before.totals + totals
+        self._cells[place, period] = Bucket(self._arms[place], -1, self._metric, -1 - period, sums)
 
     def _halve(self) -> None:
-        cells: dict[tuple[int, int], Totals] = {}
-        for (place, period), totals in self._cells.items():
-            key = (place, period // 2)
-            cells[key] = cells.get(key, NOTHING) + totals
-        self._cells, self._width = cells, self._width * 2
+        cells, self._cells = self._cells, {}
+        for (place, period), bucket in cells.items():
+            self._count(place, period // 2, bucket.totals)
+        self._width *= 2

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class SampleRatioCheck:
     """
 
     def __init__(
-        self, weights: Sequence[float] | None = None, *, alpha: float = 0.001, tolerance: float = 0.005
+        self, weights: Sequence[float] | _Array | None = None, *, alpha: float = 0.001, tolerance: float = 0.005
     ) -> None:
         if not check_positive("alpha", alpha, "probabilities") < 1:
             raise ValueError(f"alpha is {shown(alpha)}; a probability below 1 is needed")
@@ -77,7 +78,7 @@ class SampleRatioCheck:
         """The smallest alpha at which it would be invalid by now; valid at every look, and it never rises."""
         return math.exp(-self._highest)
 
-    def update(self, counts: Sequence[float], weights: Sequence[float] | None = None) -> bool:
+    def update(self, counts: Sequence[float] | _Array, weights: Sequence[float] | _Array | None = None) -> bool:
         """Take new counts, one for each arm, and return whether the traffic is invalid.
 
         Args:
@@ -105,7 +106,8 @@ class SampleRatioCheck:
         self._counts = self._counts + new
         self.n += total
         self._apart += alone
-        together = self._closed + _log_evidence(self._counts, self._expected, self._tolerance)
+        run = alone if self.n == total else _log_evidence(self._counts, self._expected, self._tolerance)
+        together = self._closed + run
         self._highest = max(self._highest, _log_mean(np.concatenate([self._apart, together])))
         return self.invalid
 
@@ -113,28 +115,46 @@ class SampleRatioCheck:
 def _log_evidence(counts: _Array, expected: _Array, tolerance: float) -> _Array:
     """Return, for each concentration, the log of the Dirichlet mixture's likelihood over the greatest tolerated one."""
     null = float(np.sum(counts * np.log(_nearest(counts, expected, tolerance))))
-    return np.array([_log_mixture(counts, expected * size) - null for size in CONCENTRATIONS])
+    n, seen = float(counts.sum()), counts > 0
+    # A million arms have few different counts.
+    arms = Counter(zip(expected[seen].tolist(), counts[seen].tolist(), strict=True))
+    return np.array([_log_mixture(arms, size, n) - null for size in CONCENTRATIONS])
 
 
-def _log_mixture(counts: _Array, parameters: _Array) -> float:
-    size, n = float(parameters.sum()), float(counts.sum())
-    arms = zip(parameters.tolist(), counts.tolist(), strict=True)
-    return math.lgamma(size) - math.lgamma(size + n) + sum(math.lgamma(a + x) - math.lgamma(a) for a, x in arms if x)
+def _log_mixture(arms: Mapping[tuple[float, float], int], size: float, n: float) -> float:
+    """Return the log likelihood of n units under a Dirichlet mixture; `arms` says how many have which share and count.
+
+    An arm without units adds nothing.
+    """
+    each = ((size * share, count, alike) for (share, count), alike in arms.items())
+    of_arms = sum(alike * (math.lgamma(a + count) - math.lgamma(a)) for a, count, alike in each)
+    return math.lgamma(size) - math.lgamma(size + n) + of_arms
 
 
 def _nearest(counts: _Array, expected: _Array, tolerance: float) -> _Array:
     """Return the tolerated shares under which the counts are likeliest: c * counts, cut off at both limits.
 
-    By the conditions of Kuhn and Tucker; c is found by bisection on the sum, which is to be 1.
+    By the conditions of Kuhn and Tucker. The sum, which is to be 1, grows with c in straight pieces: an arm joins in at
+    its lower limit and stays behind at its upper one.
     """
     if not tolerance:
         return expected
     lowest, highest = expected * (1 - tolerance), np.minimum(expected * (1 + tolerance), 1.0)
-    low, high = 0.0, 2 / float(counts[counts > 0].min())
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if np.clip(middle * counts, lowest, highest).sum() < 1 else (low, middle)
-    return np.clip(high * counts, lowest, highest)
+    seen = counts > 0
+    rising = counts[seen]
+    ends = np.concatenate([lowest[seen] / rising, highest[seen] / rising])
+    order = ends.argsort()
+    ends, slopes = ends[order], np.concatenate([rising, -rising])[order].cumsum()
+    sums = lowest.sum() + np.concatenate([[0.0], slopes[:-1] * np.diff(ends)]).cumsum()
+    piece = min(int(np.searchsorted(sums, 1.0)), len(ends) - 1)  # at whose end the sum is 1 or more
+    c = ends[piece]
+    if piece and slopes[piece - 1] > 0:
+        c = min(c, ends[piece - 1] + (1 - sums[piece - 1]) / slopes[piece - 1])
+    nearest = np.minimum(np.maximum(c * counts, lowest), highest)
+    if sums[-1] < 1 and not seen.all():  # all that were seen are at their limits; the rest is for the others
+        room = np.where(seen, 0.0, highest - lowest)
+        nearest = nearest + room * ((1 - nearest.sum()) / room.sum())
+    return nearest
 
 
 def _log_mean(logs: _Array) -> float:
@@ -142,7 +162,7 @@ def _log_mean(logs: _Array) -> float:
     return highest + math.log(float(np.exp(logs - highest).mean()))
 
 
-def _as_counts(counts: Sequence[float]) -> _Array:
+def _as_counts(counts: Sequence[float] | _Array) -> _Array:
     try:
         array = np.asarray(counts, np.float64)
     except (TypeError, ValueError, OverflowError) as error:
@@ -152,8 +172,12 @@ def _as_counts(counts: Sequence[float]) -> _Array:
     return array
 
 
-def _scaled(weights: Sequence[float]) -> _Array:
-    array = np.array([check_positive("a weight", weight, "shares") for weight in weights])
+def _scaled(weights: Sequence[float] | _Array) -> _Array:
+    given = weights if isinstance(weights, np.ndarray) else np.zeros(1)
+    if given.dtype == np.float64 and np.all((given > 0) & (given < math.inf)):
+        array = given
+    else:
+        array = np.array([check_positive("a weight", weight, "shares") for weight in weights])
     if not len(array):
         raise ValueError("weights are empty; one for each arm is needed")
     return np.asarray(array / array.sum())

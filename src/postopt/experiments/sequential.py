@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from postopt._checks import check_amount, check_count, check_positive
 from postopt.errors import shown
-from postopt.experiments.boundary import EARLY, KNOWN, LATE, critical
+from postopt.experiments.boundary import EARLY, KNOWN, LAST, LATE, critical
 from postopt.experiments.lift import LiftScore
 from postopt.experiments.records import Totals
 from postopt.experiments.usual import Usual
@@ -186,19 +186,16 @@ class SequentialTest:
             pace, signal = _odds(signal, "rate"), signal / (1 - signal)
         drift, wanted = abs(math.log1p(lift)) * math.sqrt(signal / 2 / design_effect), NormalDist().inv_cdf(power)
 
-        def enough(n: float) -> bool:
-            return drift * math.sqrt(n) - self.level_at(float(self.progress(n, pace))) >= wanted
-
         # The level jumps up where a stretch of the bound begins, so the first stretch is looked for that ends well.
-        end = 1 / float(self.progress(1.0, pace))
-        first = end
-        while not enough(end):
+        # Within it the level falls as 1 / sqrt(n), which leaves a square equation in sqrt(n).
+        end = 1 / self._progress(1.0, pace)
+        for doubling in range(LAST + 1):
+            level = self.level_at(2.0**doubling)
+            if drift * math.sqrt(end) - level >= wanted:
+                root = (wanted + math.sqrt(wanted * wanted + 4 * drift * level * math.sqrt(end))) / (2 * drift)
+                return math.ceil(root * root)
             end *= 2
-        low = end / 2 if end > first else 0.0
-        for _ in range(50):
-            middle = (low + end) / 2
-            low, end = (low, middle) if enough(middle) else (middle, end)
-        return math.ceil(end)
+        return math.ceil(((wanted + self.level_at(2.0**LAST)) / drift) ** 2)
 
     def level_at(self, progress: float) -> float:
         """Return the standard errors that are needed at a progress, before the steps of counts are allowed for."""
@@ -216,12 +213,19 @@ class SequentialTest:
         """Observations an arm before which nothing is said: a quarter of a horizon, or 0 without one."""
         return FIRST_LOOK * self.horizon if self.horizon is not None else 0.0
 
+    def _progress(self, n: float, rate: float) -> float:
+        """Do what `progress` does, for one rate and in a tenth of the time."""
+        if self.horizon is not None:
+            return n / (self.horizon * self._scale)
+        pace = rate / self._odds
+        return n / (self._end * self._scale) * min(max(1.0, pace / BAND), pace * BAND)
+
     def _score(self, arm: Totals, control: Totals, design_effect: float) -> LiftScore:
         _check_effect(design_effect)
         return LiftScore(arm, control, kind=self.kind, design_effect=design_effect)
 
     def _look(self, score: LiftScore) -> _Look:
-        progress = float(self.progress(score.n, score.rate))
+        progress = self._progress(score.n, score.rate)
         silence = score.silence
         if not silence and score.n < self.first_look:
             silence = f"the first look is at {math.ceil(self.first_look):,} outcomes an arm"

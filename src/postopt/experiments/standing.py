@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 
 from postopt.errors import UnknownAssignmentError, shown
 from postopt.experiments.definition import Definition
+from postopt.experiments.entries import Deal
 from postopt.experiments.recent import Known, Recent
-from postopt.experiments.records import Bucket, CountRow, DecisionRow, Metric, OutcomeRow, Totals
+from postopt.experiments.records import Bucket, CountRow, Metric, OutcomeRow, Totals
 from postopt.experiments.reports import Reports
 from postopt.experiments.store import ExperimentStore
 from postopt.experiments.tally import Tally
@@ -55,11 +57,11 @@ class Standing:
         self._definition = definition
         self._store = store
         self._recent = Recent()
-        self._reports = {name: Reports() for name in definition.metrics}
         self._read = 0  # number of the last report that is in `_reports`
         self._looked: float | None = None
         self.names = [arm.name for arm in definition.arms]
         self.places = {name: place for place, name in enumerate(self.names)}
+        self._reports = {name: Reports(self.names, name) for name in definition.metrics}
         self.tallies: dict[str, Tally] = {}
         self.version = 0
         self.assigned: npt.NDArray[np.int64] = np.zeros(len(definition.arms), dtype=np.int64)
@@ -93,7 +95,7 @@ class Standing:
     def forget(self) -> None:
         """Look again, and keep nothing in memory: the store may hold less than it did."""
         self._recent.clear()
-        self._reports = {name: Reports() for name in self._reports}
+        self._reports = {name: Reports(self.names, name) for name in self._reports}
         self.observed = np.zeros_like(self.observed)
         self._read = 0
         self._looked = None
@@ -143,8 +145,8 @@ class Standing:
         found = self._recent.find(ids)
         if len(found) < len(ids):
             rows = self._store.decisions([each for each in ids if each not in found])
-            read = {
-                each: Known(self.places[row.arm], row.half, int(row.at // DAY), row.propensity, None)
+            read: dict[str, Known] = {
+                each: (self.places[row.arm], row.half, int(row.at // DAY), row.propensity, None)
                 for each, row in rows.items()
                 if row.experiment == self._definition.name
             }
@@ -153,18 +155,18 @@ class Standing:
                 found |= read
         return found
 
-    def deal(self, rows: Sequence[DecisionRow], places: Sequence[int], shares: npt.NDArray[np.float64]) -> None:
-        """Log assignments that there are not yet, of the arms with these numbers, dealt by these shares."""
-        self._store.log_decisions(rows)
-        day = int(rows[0].at // DAY)
-        self._recent.add(
-            {row.id: Known(place, row.half, day, row.propensity, ()) for row, place in zip(rows, places, strict=True)}
-        )
-        dealt = np.bincount(places, minlength=len(shares))
+    def deal(self, deal: Deal, shares: npt.NDArray[np.float64]) -> None:
+        """Log assignments that there are not yet, dealt by these shares."""
+        self._store.log_deal(deal)
+        day, n = int(deal.at // DAY), len(deal.ids)
+        propensities = [deal.shares[place] for place in deal.places]
+        known = zip(deal.places, deal.halves, repeat(day), propensities, repeat(()))
+        self._recent.add(dict(zip(deal.ids, known, strict=True)))
+        dealt = np.bincount(deal.places, minlength=len(shares))
         self.assigned += dealt
         self.dealt += dealt
-        self.expected += len(rows) * shares
-        self.variance += len(rows) * shares * (1 - shares)
+        self.expected += n * shares
+        self.variance += n * shares * (1 - shares)
 
     def record(self, metric: Metric, values: Sequence[tuple[str, float, float]]) -> int:
         """Log outcomes as (id, value, at); return how many are the first of their assignment.
@@ -190,9 +192,9 @@ class Standing:
             self._add(metric, new, found)
         return len(new)
 
-    def count(self, row: CountRow) -> bool:
-        """Log the sums of a report; return whether it is the first of its id."""
-        if self._store.count(row.id) is not None:
+    def count(self, row: CountRow, *, new: bool = False) -> bool:
+        """Log the sums of a report; return whether it is the first of its id, which `new` says it is for sure."""
+        if not new and self._store.count(row.id) is not None:
             return False
         self._store.log_counts([row])
         if self._definition.metrics[row.metric].window is None:
@@ -202,7 +204,7 @@ class Standing:
     def buckets(self, metric: str) -> list[Bucket]:
         """Return the sums of a metric from which its design effect is learned: reports by their number, not by day."""
         cells = [bucket for bucket in self.tallies[metric].buckets(self.names, metric) if bucket.half >= 0]
-        return cells + self._reports[metric].buckets(self.names, metric)
+        return cells + self._reports[metric].buckets()
 
     def periods(self, places: Iterable[int]) -> dict[int, dict[int, Totals]]:
         """Return the sums of arms by day; within a day, where all is from reports, by their number."""
@@ -238,19 +240,19 @@ class Standing:
 
     def _seen(self, metric: Metric, found: dict[str, Known]) -> set[str]:
         """Return the ids that have an outcome of the metric."""
-        seen = {each for each, known in found.items() if known.metrics is not None and metric.name in known.metrics}
-        unsure = [each for each, known in found.items() if known.metrics is None]
+        seen = {each for each, (*_, metrics) in found.items() if metrics and metric.name in metrics}
+        unsure = [each for each, (*_, metrics) in found.items() if metrics is None]
         return seen.union(self._store.outcomes(unsure, metric.name)) if unsure else seen
 
     def _add(self, metric: Metric, rows: Iterable[OutcomeRow], found: dict[str, Known]) -> None:
         """Add outcomes to the sums, unless a window says when they count: then the next look does."""
         sums: dict[tuple[int, int, int], list[float]] = {}
-        marked = {}
+        marked: dict[str, Known] = {}
         for each, name, value, _ in rows:
-            known = found[each]
-            if known.metrics is not None:
-                marked[each] = Known(*known[:4], (*known.metrics, name))
-            cell = sums.setdefault(known[:3], [0.0, 0.0, 0.0])
+            place, half, day, propensity, metrics = found[each]
+            if metrics is not None:
+                marked[each] = place, half, day, propensity, (*metrics, name)
+            cell = sums.setdefault((place, half, day), [0.0, 0.0, 0.0])
             cell[0] += 1
             cell[1] += value
             cell[2] += value * value

@@ -17,7 +17,7 @@ from postopt.errors import UnknownAssignmentError, shown
 from postopt.experiments import audit, documents, entries, log, registry
 from postopt.experiments.audit import Finding
 from postopt.experiments.documents import Document, as_json
-from postopt.experiments.entries import Rows
+from postopt.experiments.entries import Deal, Rows
 from postopt.experiments.records import Arm, Bucket, CountRow, DecisionRow, OutcomeRow, Totals
 from postopt.experiments.registry import ArmRow
 from postopt.experiments.storefile import MEMORY, StoreFile
@@ -112,6 +112,16 @@ class ExperimentStore:
         """
         decisions = [entries.decision(row) for row in rows]
         self._know({(decision[1], decision[2]) for decision in decisions})
+        self._behind.take(Rows(decisions=decisions))
+
+    def log_deal(self, deal: Deal) -> None:
+        """Log decisions that were made together, as `log_decisions` does.
+
+        Raises:
+            UnknownArmError, UnknownExperimentError, ValueError, ExperimentStoreError: as there.
+        """
+        decisions = entries.dealt(deal)
+        self._know(deal.pairs)
         self._behind.take(Rows(decisions=decisions))
 
     def log_outcomes(self, rows: Iterable[OutcomeRow]) -> None:

@@ -48,7 +48,7 @@ def invalidity(definition: Definition, standing: Standing) -> Fault | None:
     if definition.mode == "earn":
         words = _against_propensities(standing)
         return Fault(words, lasting=True) if words else None
-    weights = np.array([definition.weights[place] for place in places])
+    weights = np.array(definition.weights)[places]
     for counts, what, lasting in (
         (standing.assigned.astype(np.float64), "units were assigned", True),
         (
@@ -65,8 +65,10 @@ def invalidity(definition: Definition, standing: Standing) -> Fault | None:
 
 
 def _against_weights(counts: Numbers, weights: Numbers) -> str:
-    check = SampleRatioCheck(weights.tolist())
-    check.update(counts.tolist())
+    if not counts.any():
+        return ""
+    check = SampleRatioCheck(weights)
+    check.update(counts)
     return f"not as planned (p = {check.p_value:.2g} at all looks together):" if check.invalid else ""
 
 

@@ -152,15 +152,19 @@ class WriteBehind:
         self.check_open()
         with self._file.held():
             with self._file.reading() as connection:
-                behind = not self._file.transacting and is_behind(connection)
-            with self.transaction() if behind else self._file.reading() as connection:
+                if self._file.transacting or not is_behind(connection):
+                    yield connection
+                    return
+            with self.transaction() as connection:
                 yield connection
 
     def _settle(self, connection: sqlite3.Connection) -> Rows:
         """Bring the log up to date at the begin of a transaction, and return what was written of the queue."""
         batch = self.queue.batch()
-        if batch.n or self.queue.recent or self._changed(connection):
+        if batch.n:
             log.append(connection, batch)
+        # Counts and links are in the log at once.
+        if batch.decisions or batch.outcomes or self.queue.recent or self._changed(connection):
             log.fold(connection)
         return batch
 

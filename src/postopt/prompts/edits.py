@@ -77,7 +77,7 @@ class Edits:
             if instruction is None or pattern.status != "confirmed":
                 continue
             evidence = Evidence.of(pattern)
-            low, high = evidence.interval
+            low, high = evidence.interval[:2]
             if low <= 0 <= high:
                 continue
             line = instruction.line(language, avoid=high < 0)

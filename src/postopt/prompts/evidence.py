@@ -15,6 +15,10 @@ from postopt.experiments.contrasts import Contrasts, Indices, Vector
 # a rule of thumb (A. C. Cameron and D. L. Miller, Journal of Human Resources 50(2), 2015, 317-372, section VI).
 LEAST_CONTRASTS = 20
 
+# What the sandwich is at least, as a share of the error that the rows' own variances give. Counts that are more alike
+# than a sample can be (rounded, copied) would make it as small as one likes; a half is arbitrary.
+_LEAST_ERROR = 0.5
+
 _NORMAL = NormalDist()
 
 
@@ -49,7 +53,7 @@ def effects(data: Contrasts, features: Vector, spread: float) -> list[Effect | N
 
     Each is the slope of a regression of the log-odds on that feature alone with a mean of its own for each contrast,
     rows weighted by 1 / (variance + `spread`^2). Contrasts that share a text, directly or through others, are one
-    cluster; with G clusters the variance is the sandwich times G / (G - 1).
+    cluster; with G clusters the variance is the sandwich times G / (G - 1), but for counts that are too alike for that.
 
     Source: K.-Y. Liang and S. L. Zeger, Biometrika 73(1), 1986, 13-22. The clusters a set is worth are
     (sum of their information)^2 / (sum of its squares).
@@ -74,8 +78,8 @@ def _effect(data: Contrasts, column: Vector, effect: Vector, weights: Vector, cl
     worth = total**2 / float(np.sum(information**2))
     if used < 2 or worth < 2:
         return None
-    error = math.sqrt(float(np.sum(scores**2)) * used / (used - 1)) / total
-    return Effect(slope, error, varies, worth) if error > 0 else None
+    sandwich = math.sqrt(float(np.sum(scores**2)) * used / (used - 1)) / total
+    return Effect(slope, max(sandwich, _LEAST_ERROR / math.sqrt(total)), varies, worth)
 
 
 def discoveries(p_values: Sequence[float], alpha: float) -> list[bool]:

@@ -64,7 +64,7 @@ class Evidence:
         Raises:
             ValueError: it has no name, or its numbers are none.
         """
-        low, high = (float(end) for end in pattern.interval)
+        low, high = (float(end) for end in pattern.interval[:2])
         numbers = (float(pattern.lift), low, high)
         if not all(math.isfinite(number) for number in numbers):
             raise ValueError(f"the pattern {shown(pattern.name)} has no finite lift and interval: {shown(numbers)}")

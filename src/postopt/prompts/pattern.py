@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from postopt.errors import shown
 from postopt.prompts.evidence import Effect
 from postopt.prompts.features import Feature, read
+from postopt.stats.interval import Interval
 
 Status: TypeAlias = Literal["proposed", "confirmed", "retired", "denied"]
 
@@ -36,7 +37,7 @@ class Pattern:
     name: str
     status: Status
     lift: float
-    interval: tuple[float, float]
+    interval: Interval
     n: int
     proposed_at: float | None
     confirmed_at: float | None
@@ -57,7 +58,7 @@ class Pattern:
 
     def explain(self) -> str:
         """Return what is known in one sentence."""
-        low, high = self.interval
+        low, high = self.interval[:2]
         dates = "".join(
             f", {what} {datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
             for what, at in (
@@ -77,10 +78,10 @@ class Pattern:
         return self.explain()
 
 
-def as_lift(effect: Effect, alpha: float) -> tuple[float, tuple[float, float]]:
+def as_lift(effect: Effect, alpha: float) -> tuple[float, Interval]:
     """Return an effect and its interval as relative changes of the odds."""
     low, high = (_lift(bound) for bound in effect.interval(alpha))
-    return _lift(effect.log_odds), (low, high)
+    return _lift(effect.log_odds), Interval(low, high, 1 - alpha, effect.n)
 
 
 def _lift(log_odds: float) -> float:

@@ -47,10 +47,10 @@ def test_days_of_one_alone_say_nothing():
 
 class TestReports:
     def test_many_become_few(self):
-        reports = Reports()
+        reports = Reports(["a"], "clicks")
         for _ in range(2_500):
             reports.add(0, bits(1, 1))
-        buckets = reports.buckets(["a"], "clicks")
+        buckets = reports.buckets()
         assert 500 < len(buckets) <= 1_024
         assert sum(bucket.totals.n for bucket in buckets) == 2_500
         assert len({bucket.day for bucket in buckets}) == len(buckets)
