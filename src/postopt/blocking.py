@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from contextvars import Context
 from functools import partial
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, TypeVarTuple, cast
+from typing import Any, Generic, Self, TypeVar, TypeVarTuple, Unpack, cast
 
 import anyio
 from anyio.from_thread import BlockingPortal
@@ -24,7 +24,7 @@ from anyio.from_thread import BlockingPortal
 from postopt import writer
 from postopt.clock import Clock
 from postopt.generation.base import Generator
-from postopt.generation.choosing import FeedbackSink, ModelSource, PromptSource, new_unit
+from postopt.generation.choosing import FeedbackSink, Further, ModelSource, PromptSource, new_unit
 from postopt.generation.publishing import EventSink
 from postopt.types import Brief, Posts
 
@@ -127,12 +127,9 @@ class PostWriter:
         """Yield the posts of each brief; `briefs` is read in the shared loop, which waits while it is."""
         return iterate(self._writer.write_many(briefs, n, deadline=deadline))
 
-    def feedback(
-        self, post_id: str, *, impressions: int, clicks: int, report_id: str | None = None, at: float | None = None
-    ) -> bool:
-        """Bring back what readers did with a post."""
-        report = partial(self._writer.feedback, impressions=impressions, clicks=clicks, report_id=report_id, at=at)
-        return run(report, post_id)
+    def feedback(self, post_id: str, *, impressions: int, clicks: int, **further: Unpack[Further]) -> bool:
+        """Bring back what readers did with a post; `further` as `postopt.writer.PostWriter.feedback` has them."""
+        return run(partial(self._writer.feedback, impressions=impressions, clicks=clicks, **further), post_id)
 
     def close(self) -> None:
         """Close the generator, if it can be closed."""

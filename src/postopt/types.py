@@ -197,7 +197,7 @@ class Completion:
 class Post:
     """A text that keeps its brief: every fact unchanged, nothing forbidden, not too long.
 
-    `id` depends on brief, generator, seed, index and text only, so that the same run gives the same ids.
+    `id` depends on brief, generator, seed, index, text and decisions only, so that the same run gives the same ids.
     """
 
     id: str
@@ -261,17 +261,9 @@ class Feedback:
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise OutcomeError(f"{name} is {shown(getattr(self, name))}; a text that is not empty is needed")
         for name in ("impressions", "clicks", "reactions", "hides"):
-            value = getattr(self, name)
-            if value is None and name in ("reactions", "hides"):
-                continue
-            if type(value) is not int or not 0 <= value <= MAX_COUNT:
-                raise OutcomeError(f"{name} is {shown(value)}; a whole number from 0 to {MAX_COUNT} is needed")
+            _check_reported(name, getattr(self, name), 0, whole=True, optional=name in ("reactions", "hides"))
         for name in ("at", "revenue"):
-            value = getattr(self, name)
-            if value is None and name == "revenue":
-                continue
-            if not isinstance(value, int | float) or isinstance(value, bool) or not -MAX_COUNT <= value <= MAX_COUNT:
-                raise OutcomeError(f"{name} is {shown(value)}; a finite number is needed")
+            _check_reported(name, getattr(self, name), -MAX_COUNT, whole=False, optional=name == "revenue")
         for name in ("clicks", "hides"):
             if (getattr(self, name) or 0) > self.impressions:
                 raise OutcomeError(f"{getattr(self, name)} {name} of {self.impressions} impressions cannot be")
@@ -307,6 +299,15 @@ class Posts(Sequence[Post]):
 
     def __repr__(self) -> str:
         return f"Posts({len(self._posts)} written, {len(self.rejections)} rejected, topic={self.brief.topic!r})"
+
+
+def _check_reported(name: str, value: Any, least: int, *, whole: bool, optional: bool) -> None:
+    if value is None and optional:
+        return
+    fits = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+    if not fits or not least <= value <= MAX_COUNT:
+        what = "a whole number" if whole else "a number"
+        raise OutcomeError(f"{name} is {shown(value)}; {what} from {least} to {MAX_COUNT} is needed")
 
 
 def _check_text(name: str, value: object, *, may_be_blank: bool = False) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
-from typing import Self
+from typing import Self, Unpack
 
 from postopt.clock import Clock
 from postopt.errors import GenerationError, shown
 from postopt.generation.asker import Asker
 from postopt.generation.base import Generator
-from postopt.generation.choosing import Chooser, FeedbackSink, ModelSource, PromptSource, new_unit
+from postopt.generation.choosing import Chooser, FeedbackSink, Further, ModelSource, PromptSource, new_unit
 from postopt.generation.publishing import EventSink, Publisher
 from postopt.generation.rounds import Rounds
 from postopt.resilience.deadline import within
 from postopt.scheduling.ordered import map_ordered
-from postopt.types import Brief, Feedback, Posts
+from postopt.types import Brief, Posts
 
 
 class PostWriter:
@@ -57,10 +57,8 @@ class PostWriter:
         self.generator = generator
         self._publish = Publisher(events, generator.name, wall_clock)
         self._clock = clock
-        self._wall_clock = wall_clock
         self._concurrency = concurrency
-        self._learning = learning
-        self._chooser = Chooser(prompts, selector, new_unit)
+        self._chooser = Chooser(prompts, selector, learning, wall_clock=wall_clock, new_unit=new_unit)
         self._rounds = Rounds(Asker(generator, self._chooser, clock), self._publish)
 
     @property
@@ -114,29 +112,25 @@ class PostWriter:
             async for posts, _ in results:
                 yield posts
 
-    async def feedback(
-        self,
-        post_id: str,
-        *,
-        impressions: int,
-        clicks: int,
-        report_id: str | None = None,
-        at: float | None = None,
-    ) -> bool:
-        """Bring back what readers did with a post to who chose its prompt and model; False if nobody knows the post.
+    async def feedback(self, post_id: str, *, impressions: int, clicks: int, **further: Unpack[Further]) -> bool:
+        """Bring back what readers did with a post to who chose its prompt and model.
 
-        Counts are those since the last report. `report_id` names the report, so that one that is sent twice counts once
-        (default: each call is a report of its own); `at` is when it was counted (default: now).
+        Returns whether somebody takes it: False if nothing was decided for that post, or nobody knows it.
+
+        A post is judged once: without `learning`, prompts and models learn from its first report, so report it when its
+        numbers are final. A `LearningLoop` adds up the reports of its window.
+
+        Args:
+            post_id: `Post.id`.
+            impressions: how often it was shown since the last report.
+            clicks: how often it was clicked since then.
+            further: `reactions`, `hides` and `revenue`, unless nobody counted them; `report_id`, so that a report that
+                is sent twice counts once; `at`, when it was counted, unless that is now.
 
         Raises:
             OutcomeError: a count cannot be: negative, or more clicks than impressions.
         """
-        at = self._wall_clock() if at is None else at
-        feedback = Feedback(new_unit() if report_id is None else report_id, post_id, impressions, clicks, at)
-        if self._learning is not None:
-            self._learning.ingest(feedback)
-            return True
-        return self._chooser.learn(feedback)
+        return self._chooser.report(post_id, impressions, clicks, **further)
 
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""

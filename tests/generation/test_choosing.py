@@ -7,10 +7,12 @@ from itertools import count
 import pytest
 
 from postopt import blocking
-from postopt.errors import ExperimentStoreError, NoCandidateError, OutcomeError
+from postopt.errors import ExperimentStoreError, NoCandidateError, OutcomeError, OverloadedError
 from postopt.generation import choosing
 from postopt.generation.choosing import Chooser
-from postopt.generation.wrappers import Routed
+from postopt.generation.templates import TemplateGenerator
+from postopt.generation.wrappers import Fallback, Routed
+from postopt.testing import ScriptedGenerator
 from postopt.types import Brief, Completion, Feedback, Post, Trace
 from postopt.writer import PostWriter
 
@@ -97,10 +99,6 @@ def post(number):
     return Post(id=str(number), text="t", brief=BRIEF, generator="g", seed=None, index=0, trace=trace)
 
 
-def feedback(number):
-    return Feedback("f", str(number), 10, 1, 0.0)
-
-
 class TestThePost:
     def test_carries_arm_model_probability_and_reasons(self):
         echo = Echo()
@@ -135,6 +133,11 @@ class TestWhatFails:
         (written,) = write(writer)
         assert written.arm == ""
         assert writer.failed_choices == 1
+
+    def test_a_selector_whose_store_fails_costs_no_post(self):
+        writer = PostWriter(Echo(), selector=Source(ExperimentStoreError("disk full")))
+        (written,) = write(writer)
+        assert (written.model, writer.failed_choices) == ("own", 1)
 
     def test_a_note_that_fails_costs_no_post_and_feedback_still_arrives(self):
         prompts = Source(Prompted("p1"), store=Links(ExperimentStoreError("disk full")))
@@ -186,15 +189,54 @@ class TestFeedback:
         prompts = Source(Prompted("p1"))
         with blocking.PostWriter(Echo(), prompts=prompts) as writer:
             (written,) = writer.write(BRIEF, 1)
-            assert writer.feedback(written.id, impressions=3, clicks=1)
-        assert prompts.learned[0][1].impressions == 3
+            assert writer.feedback(written.id, impressions=3, clicks=1, hides=2, at=5.0)
+        ((_, report),) = prompts.learned
+        assert (report.impressions, report.hides, report.reactions, report.at) == (3, 2, None, 5.0)
 
     def test_what_is_remembered_is_bounded(self, monkeypatch):
         monkeypatch.setattr(choosing, "REMEMBERED", 2)
-        chooser = Chooser(Source(), None)
+        chooser = Chooser(Source())
         for number in range(3):
             chooser.wrote(post(number))
-        assert [chooser.learn(feedback(number)) for number in range(3)] == [False, True, True]
+        assert [chooser.report(str(number), 10, 1) for number in range(3)] == [False, True, True]
+
+
+class TestCredit:
+    def test_templates_that_stand_in_are_no_outcome_of_any_choice(self):
+        prompts, selector = Source(Prompted("p1")), Source(Selected("s1"))
+        broken = ScriptedGenerator([OverloadedError("down")] * 9)
+        writer = PostWriter(Fallback(broken, TemplateGenerator()), prompts=prompts, selector=selector)
+        (written,) = write(writer)
+        assert (written.arm, written.propensity, written.trace.decisions) == ("", 1.0, ())
+        assert not asyncio.run(writer.feedback(written.id, impressions=1000, clicks=900))
+        assert prompts.learned == selector.learned == []
+
+    def test_another_provider_used_the_prompt_but_is_not_the_model(self):
+        broken = ScriptedGenerator([OverloadedError("down")] * 9)
+        writer = PostWriter(Fallback(broken, Echo()), prompts=Source(Prompted("p1")), selector=Source(Selected("s1")))
+        (written,) = write(writer)
+        assert written.trace.source == "other provider"
+        assert written.trace.decisions == ("p1",)
+
+    def test_the_same_text_again_is_another_post(self):
+        """A cache, or a template, gives one text for two decisions; a report is about one of them."""
+        prompts = Source(Prompted("p1"), Prompted("p2", arm="cold"))
+        writer = PostWriter(ScriptedGenerator(["Bread"] * 2), prompts=prompts)
+        (first,), (second,) = write(writer), write(writer)
+        assert (first.text, second.text) == ("Bread", "Bread")
+        assert first.id != second.id
+        asyncio.run(writer.feedback(second.id, impressions=10, clicks=1))
+        assert [decision for decision, _ in prompts.learned] == ["p2"]
+
+    def test_what_was_not_decided_is_not_brought_to_a_loop(self):
+        class Loop(list):
+            ingest = list.append
+
+        loop = Loop()
+        writer = PostWriter(Echo(), prompts=Source(Prompted("", arm="")), learning=loop)
+        (written,) = write(writer)
+        assert not asyncio.run(writer.feedback(written.id, impressions=10, clicks=1))
+        assert loop == []
 
 
 class TestRoutedBySelector:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from postopt.clock import Clock
 from postopt.errors import DeadlineExceededError, GenerationError
 from postopt.generation.base import Generator
-from postopt.generation.choosing import Chooser, mark
+from postopt.generation.choosing import Chooser
 from postopt.resilience.deadline import remaining
 from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Brief, Completion, Prompt
@@ -37,8 +37,7 @@ class Asker:
         try:
             prompt, chosen = self._chooser.prompt(brief, variant)
             answer = await self._answer(prompt)
-            if chosen is not None:
-                answer = replace(answer, trace=mark(answer.trace, chosen))
+            answer = replace(answer, trace=chosen.mark(answer.trace))
         except GenerationError as error:
             answer = error
         return answer, self._clock() - started

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol, TypedDict, Unpack
 
+from postopt.clock import Clock
 from postopt.errors import ExperimentError
 from postopt.types import Brief, Feedback, Post, Prompt, Trace
 
@@ -81,6 +84,16 @@ class FeedbackSink(Protocol):
         ...
 
 
+class Further(TypedDict, total=False):
+    """What else a report may say; None is what nobody counted."""
+
+    reactions: int | None
+    hides: int | None
+    revenue: float | None
+    report_id: str | None
+    at: float | None
+
+
 class Links(Protocol):
     """Where it is written down which decisions a post came from; `ExperimentStore` is one."""
 
@@ -93,14 +106,43 @@ def new_unit() -> str:
     return secrets.token_hex(16)
 
 
-class Chooser:
-    """Asks who chooses prompts and models, marks answers with what was chosen, and brings feedback back.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What was chosen for one post.
 
-    A `prompts` whose store fails costs no post: the post is written without it and is not part of any experiment.
+    Attributes:
+        prompt: which prompt, or None for the generator's own.
+        model: which model, or None for the generator's own.
+    """
+
+    prompt: PromptChoice | None = None
+    model: ModelChoice | None = None
+
+    def mark(self, trace: Trace) -> Trace:
+        """Return an answer's trace with what was chosen for it.
+
+        A template reads no prompt, and what stands in for the model that was asked is not that model: neither is
+        credited with such an answer, which is no outcome of the choice.
+        """
+        if self.prompt is not None and trace.tier != "template":
+            prompt = self.prompt
+            trace = replace(trace, arm=str(prompt.arm))
+            trace = _add(trace, prompt.id, prompt.propensity, (f"prompt {prompt.version}",))
+        if self.model is not None and trace.source == "primary" and trace.tier != "template":
+            trace = _add(trace, self.model.id, self.model.propensity, self.model.reasons)
+        return trace
+
+
+class Chooser:
+    """Asks who chooses prompts and models, and brings feedback back to them.
+
+    One whose store fails costs no post: the post is written without it and is not part of any experiment.
 
     Args:
         prompts: who chooses the prompt, or None for the generator's own.
         selector: who chooses the model, or None for the generator's own.
+        learning: who takes feedback in their place, or None.
+        wall_clock: seconds since the epoch, for feedback.
         new_unit: names each post before it is written: what experiments assign.
 
     Attributes:
@@ -108,9 +150,17 @@ class Chooser:
     """
 
     def __init__(
-        self, prompts: PromptSource | None, selector: ModelSource | None, new_unit: Callable[[], str] = new_unit
+        self,
+        prompts: PromptSource | None = None,
+        selector: ModelSource | None = None,
+        learning: FeedbackSink | None = None,
+        *,
+        wall_clock: Clock = time.time,
+        new_unit: Callable[[], str] = new_unit,
     ) -> None:
         self.failed = 0
+        self._learning = learning
+        self._wall_clock = wall_clock
         self._prompts = prompts
         self._selector = selector
         self._new_unit = new_unit
@@ -120,46 +170,67 @@ class Chooser:
         stores = [getattr(learner, "store", None) for learner in self._learners]
         self._links: list[Links] = [store for store in stores if store is not None]
 
-    def prompt(self, brief: Brief, variant: int) -> tuple[Prompt, Trace | None]:
-        """Return a prompt for a variant and, if anything was chosen, a trace with the choice, for `mark`.
+    def prompt(self, brief: Brief, variant: int) -> tuple[Prompt, Chosen]:
+        """Return a prompt for a variant, and what was chosen for it.
 
         Raises:
             NoCandidateError: the selector has no model to offer.
         """
-        prompt, chosen = Prompt(brief=brief, variant=variant), Trace(tier="", model="")
+        prompt, chosen = Prompt(brief=brief, variant=variant), Chosen()
         if self._prompts is not None:
-            try:
+            with self._counting():
                 choice = self._prompts.choose(brief, self._new_unit(), variant)
-            except ExperimentError:
-                self.failed += 1
-            else:
                 prompt = replace(prompt, text=choice.text, system=choice.system)
-                chosen = _add(chosen, choice.id, choice.propensity, (f"prompt {choice.version}",), arm=choice.arm)
+                chosen = replace(chosen, prompt=choice)
         if self._selector is not None:
-            model = self._selector.select(brief)
-            prompt = replace(prompt, model=model.model)
-            chosen = _add(chosen, model.id, model.propensity, model.reasons, arm=chosen.arm)
-        return prompt, chosen if self._learners else None
+            with self._counting():
+                model = self._selector.select(brief)
+                prompt = replace(prompt, model=model.model)
+                chosen = replace(chosen, model=model)
+        return prompt, chosen
 
     def wrote(self, post: Post) -> None:
         """Note which decisions a post came from."""
-        decisions = post.trace.decisions
-        if not decisions:
+        if not self._learners:
             return
-        self._decisions[post.id] = decisions
+        self._decisions[post.id] = decisions = post.trace.decisions
         if len(self._decisions) > REMEMBERED:
             self._decisions.popitem(last=False)
         for links in self._links:
             for decision in decisions:
-                try:
+                with self._counting():
                     links.link(post.id, decision)
-                except ExperimentError:
-                    self.failed += 1
 
-    def learn(self, feedback: Feedback) -> bool:
-        """Take a report to who chose; False if nobody knows the post."""
+    def report(
+        self,
+        post_id: str,
+        impressions: int,
+        clicks: int,
+        *,
+        reactions: int | None = None,
+        hides: int | None = None,
+        revenue: float | None = None,
+        report_id: str | None = None,
+        at: float | None = None,
+    ) -> bool:
+        """Take a report to who chose; False if nobody can learn from it.
+
+        Raises:
+            OutcomeError: it cannot be.
+        """
+        report_id = new_unit() if report_id is None else report_id
+        at = self._wall_clock() if at is None else at
+        feedback = Feedback(report_id, post_id, impressions, clicks, at, reactions, hides, revenue)
+        if self._learning is None:
+            return self._learn(feedback)
+        if self._decisions.get(post_id) == ():
+            return False
+        self._learning.ingest(feedback)
+        return True
+
+    def _learn(self, feedback: Feedback) -> bool:
         decisions = dict.fromkeys(self._decisions.get(feedback.post_id, ()))
-        for links in () if decisions else self._links:
+        for links in () if feedback.post_id in self._decisions else self._links:
             decisions.update(dict.fromkeys(links.linked(feedback.post_id)))
         known = False
         for decision in decisions:
@@ -167,17 +238,18 @@ class Chooser:
                 known |= learner.learn(decision, feedback)
         return known
 
+    @contextmanager
+    def _counting(self) -> Iterator[None]:
+        try:
+            yield
+        except ExperimentError:
+            self.failed += 1
 
-def mark(trace: Trace, chosen: Trace) -> Trace:
-    """Return an answer's trace with what was chosen for it."""
-    return replace(trace, arm=chosen.arm, propensity=chosen.propensity, why=chosen.why, decisions=chosen.decisions)
 
-
-def _add(chosen: Trace, decision: str, propensity: float, why: Iterable[str], *, arm: str) -> Trace:
+def _add(trace: Trace, decision: str, propensity: float, why: Iterable[str]) -> Trace:
     return replace(
-        chosen,
-        arm=str(arm),
-        propensity=chosen.propensity * propensity,
-        why=(*chosen.why, *why),
-        decisions=(*chosen.decisions, decision) if decision else chosen.decisions,
+        trace,
+        propensity=trace.propensity * propensity,
+        why=(*trace.why, *why),
+        decisions=(*trace.decisions, decision) if decision else trace.decisions,
     )

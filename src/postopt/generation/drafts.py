@@ -85,6 +85,8 @@ class Drafts:
     def _id(self, variant: int, completion: Completion) -> str:
         # Numbers as text: a seed may have more digits than JSON holds. 128 bits of the digest are enough to be unique.
         parts = [completion.generator, str(completion.seed), str(variant), completion.text]
+        # The same text again, from another decision, is another post: its readers answer another question.
+        parts += completion.trace.decisions
         digest = self._digest.copy()
         digest.update(canonical(parts))
         return digest.hexdigest()[:32]
