@@ -68,6 +68,13 @@ class TestExperiments:
         listed = json.loads(run("experiments", "list", store, "--json")[1])
         assert {name: record["winner"] for name, record in listed.items()} == {"won": "a", "open": None}
 
+    def test_what_is_unbounded_is_null_in_json(self, run, tmp_path):
+        with ExperimentStore(tmp_path / "new.db") as store:
+            Experiment("new", ["a", "b"], mode="earn", store=store)
+        status, out, _ = run("experiments", "list", tmp_path / "new.db", "--json")
+        assert status == 0
+        assert json.loads(out, parse_constant=pytest.fail)["new"]["interval"] == [-1.0, None]
+
     def test_show_has_the_arms(self, run, store):
         status, out, _ = run("experiments", "show", store, "won")
         assert status == 0

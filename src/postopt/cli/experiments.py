@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from postopt.experiments import Decision
 
 _DESCRIPTION = """\
-Look at the experiments in a store. Nothing is decided by looking: a find
-experiment may be looked at as often as you like."""
+Look at the experiments in a store, as often as you like. A look does what a
+look from a program does: what has become certain (a winner, a breached
+guardrail) is written down, and stays so."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             if args.action == "list":
                 return _list(store, as_json=args.json)
             return _show(Experiment.reopen(args.name, store=store), args)
-    except (ExperimentError, MissingDependencyError, OSError) as error:
+    except (ExperimentError, MissingDependencyError, OSError, ValueError) as error:
         hint = getattr(error, "hint", "")
         print(f"postopt experiments {args.action}: {error}" + (f"\n{hint}" if hint else ""), file=sys.stderr)
         return 2
@@ -95,11 +97,14 @@ def _arms(decision: Decision) -> str:
 
 def _record(decision: Decision) -> dict[str, object]:
     interval = decision.interval
+    lift, low, high = (
+        number if math.isfinite(number) else None for number in (decision.lift, interval.low, interval.high)
+    )
     return {
         "state": str(decision.state),
         "winner": None if decision.winner is None else str(decision.winner),
-        "lift": decision.lift,
-        "interval": [interval.low, interval.high],
+        "lift": lift,
+        "interval": [low, high],
         "level": interval.level,
         "n": decision.n,
         "reasons": list(decision.reasons),

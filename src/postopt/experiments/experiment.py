@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from postopt._checks import check_amount, check_count, check_name
 from postopt.clock import Clock
-from postopt.errors import OutcomeError
+from postopt.errors import OutcomeError, shown
 from postopt.experiments.assignment import ExclusionGroup, Unit
 from postopt.experiments.bandit import Policy
 from postopt.experiments.decision import Decision
@@ -128,6 +128,8 @@ class Experiment:
         if store is None:  # with a salt of the seed, which replays a run then
             salt = blake2b(str(check_count("seed", seed, least=0)).encode(), digest_size=16).digest()
             store = ExperimentStore(clock=clock, salt=salt)
+        if not isinstance(store, ExperimentStore):
+            raise ValueError(f"store is {shown(store)}; an ExperimentStore is needed")  # noqa: TRY004 - as all others
         self._desk = Desk(
             definition, store, clock=clock, seed=seed, prior=prior, policy=policy, group=group, events=events
         )
@@ -175,6 +177,9 @@ class Experiment:
 
     def assign(self, unit: Unit, context: Mapping[str, Any] | None = None) -> Assignment:
         """Return the arm of a unit: the one it has, or else one by the hash of it.
+
+        In mode "earn" the shares are those of this moment, but for the last few outcomes: they are computed anew with
+        each twentieth more.
 
         Args:
             unit: whose experience must not change: a user, a session, a slot. It is stored hashed only. 1 and "1" are

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 
 from postopt._optional import needs
 from postopt.experiments.course import Course, Point
@@ -14,6 +15,15 @@ with needs("matplotlib"):
     from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for annotations elsewhere
     from matplotlib.figure import Figure as Figure  # noqa: PLC0414
     from matplotlib.ticker import EngFormatter, PercentFormatter
+
+
+class _Picture(Figure):
+    """A figure that a notebook shows without pyplot, and without its magics."""
+
+    def _repr_png_(self) -> bytes:
+        data = BytesIO()
+        self.savefig(data, format="png")
+        return data.getvalue()
 
 
 def draw(course: Course, axes: Sequence[Axes] | None = None) -> Figure:
@@ -27,7 +37,7 @@ def draw(course: Course, axes: Sequence[Axes] | None = None) -> Figure:
         axes: two axes of one figure to draw on; a new figure if None.
     """
     if axes is None:
-        figure = Figure(figsize=(8, 6), layout="constrained")
+        figure: Figure = _Picture(figsize=(8, 6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     else:
         above, below = axes
@@ -39,7 +49,7 @@ def draw(course: Course, axes: Sequence[Axes] | None = None) -> Figure:
 
 def draw_replay(reports: Sequence[ReplayReport]) -> Figure:
     """Draw which share of the possible gain each policy reached in the replay, with two standard errors."""
-    figure = Figure(figsize=(8, 1.5 + 0.4 * len(reports)), layout="constrained")
+    figure = _Picture(figsize=(8, 1.5 + 0.4 * len(reports)), layout="constrained")
     axes = figure.subplots()
     names = [report.policy for report in reports]
     shares = [report.gain_share for report in reports]

@@ -25,14 +25,12 @@ class Past:
     Attributes:
         groups: (text, n, successes) of the arms of each.
         usual: rate, length and spread of lifts; see `Usual`.
-        repeated: of the groups, the arms whose text another arm of the same group shows, too.
     """
 
     def __init__(self, groups: Sequence[Group]) -> None:
         self.groups = groups
         self.usual = Usual.learn(groups)
         self._priors: Priors | None = None
-        self.repeated = [twice for group in groups if (twice := _repeated(group))]
 
     @property
     def priors(self) -> Priors:
@@ -54,8 +52,3 @@ class Past:
             if past is None or not len(past.groups) <= len(groups) < max(len(past.groups) * _AGAIN, 1):
                 past = _learned[store] = cls(groups)
             return past
-
-
-def _repeated(group: Group) -> list[tuple[str, float, float]]:
-    texts = [text for text, _, _ in group if text]  # arms without a text need not be the same
-    return [row for row in group if texts.count(row[0]) > 1]

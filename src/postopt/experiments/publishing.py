@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from postopt._checks import check_callable
 from postopt.events.records import Event
 
 
@@ -21,9 +22,14 @@ class Publisher:
 
     Attributes:
         failed: how many events the sink did not take.
+
+    Raises:
+        ValueError: the sink takes no events.
     """
 
     def __init__(self, sink: EventSink | None) -> None:
+        if sink is not None:
+            check_callable("events.publish_nowait", getattr(sink, "publish_nowait", None), "takes an event")
         self.failed = 0
         self._sink = sink
 

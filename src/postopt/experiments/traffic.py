@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from postopt._checks import check_callable, check_name
 from postopt.experiments.bandit import Policy, default_policy, floored
 from postopt.experiments.definition import Definition
 from postopt.experiments.past import Past
@@ -32,11 +33,19 @@ class Traffic:
     Attributes:
         shares: of the arms, by number; they add up to 1.
         policy: name of what chose, as it is logged.
+
+    Raises:
+        ValueError: a prior that cannot score, or a policy without shares or a name.
     """
 
     def __init__(
         self, definition: Definition, past: Past, *, prior: Scorer | None, policy: Policy | None, seed: int
     ) -> None:
+        if prior is not None:
+            check_callable("prior.score", getattr(prior, "score", None), "says what is expected of a text")
+        if policy is not None:
+            check_callable("policy.shares", getattr(policy, "shares", None), "returns the share of each arm")
+            check_name("policy.name", getattr(policy, "name", None))
         self._definition = definition
         self._past = past
         self._prior = prior
@@ -45,21 +54,24 @@ class Traffic:
         self._rng = np.random.default_rng(seed)
         self._weights: Numbers = np.array(definition.weights)
         self._seen: tuple[int, float, float] | None = None
-        self._dealt = 0.0
         self.shares = self._weights
         self.policy = "weights"
 
-    def update(self, standing: Standing, patience: int) -> None:
-        """Compute the shares anew if a status changed, or if more is known and `patience` units were dealt since."""
+    def update(self, standing: Standing, patience: float) -> None:
+        """Compute the shares anew if a status changed, or if more is known.
+
+        Args:
+            standing: what is known.
+            patience: which part more of outcomes there must be, 0 for any.
+        """
         tally = standing.tally
         seen = (standing.version, float(tally.n.sum()), float(tally.total.sum()))
-        dealt = float(standing.dealt.sum())
         if self._seen is not None and seen[0] == self._seen[0]:
-            impatient = dealt - self._dealt >= patience and self._definition.mode == "earn"
-            if seen == self._seen or not impatient:
+            more = seen[1] - self._seen[1] > patience * self._seen[1]
+            if self._definition.mode == "find" or seen == self._seen or (patience and not more):
                 return
         self._compute(standing)
-        self._seen, self._dealt = seen, dealt
+        self._seen = seen
 
     def _compute(self, standing: Standing) -> None:
         active = standing.active or [CONTROL]

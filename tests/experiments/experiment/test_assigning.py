@@ -12,7 +12,7 @@ import pytest
 from postopt.errors import ExperimentStoreError
 from postopt.experiments.assignment import ExclusionGroup
 from postopt.experiments.experiment import Experiment
-from postopt.experiments.recent import Known, Recent
+from postopt.experiments.recent import Recent
 from postopt.experiments.records import Arm
 
 
@@ -168,6 +168,6 @@ class TestRecent:
     def test_keeps_the_last(self):
         recent = Recent(4)
         for number in range(10):
-            recent.add({str(number): Known(number, 0, 0, 1.0, ())})
+            recent.add({str(number): (number, 0, 0, 1.0, ())})
         assert len(recent) <= 4
-        assert recent.find(["9", "0"]) == {"9": Known(9, 0, 0, 1.0, ())}
+        assert recent.find(["9", "0"]) == {"9": (9, 0, 0, 1.0, ())}

@@ -234,9 +234,13 @@ class TestRatio:
 
     def test_units_that_are_dealt_wrongly_stay_so(self, make, monkeypatch):
         experiment = make()
-        deal = experiment._desk.standing._store.log_decisions
-        lost = lambda rows: deal([row for row in rows if row.arm == "a" or int(row.id, 16) % 2])  # noqa: E731
-        monkeypatch.setattr(experiment._desk.standing._store, "log_decisions", lost)
+        log_deal = experiment._desk.standing._store.log_deal
+
+        def lose(deal):
+            kept = [n for n, each in enumerate(deal.ids) if deal.places[n] == 0 or int(each, 16) % 2]
+            log_deal(deal._replace(**{column: [getattr(deal, column)[n] for n in kept] for column in deal._fields[:3]}))
+
+        monkeypatch.setattr(experiment._desk.standing._store, "log_deal", lose)
         experiment.assign_many(range(4_000))
         assert experiment.decide().state is State.INVALID
         assert "units were assigned" in experiment.decide().reasons[0]

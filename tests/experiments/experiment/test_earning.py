@@ -89,6 +89,23 @@ def test_one_by_one_follows_the_outcomes_too(make, world):
     assert experiment.decide().arms[1].share > 0.9
 
 
+def test_one_by_one_knows_what_a_report_said(make):
+    experiment = make(mode="earn")
+    assert experiment.assign(0).propensity == 0.5
+    experiment.observe("a", 10_000, 500)
+    experiment.observe("b", 10_000, 100)
+    later = experiment.assign(1)
+    assert (later.propensity > 0.9) is (later.arm == "a")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"prior": 5}, {"policy": 5}, {"events": [].append}, {"store": "x"}, {"arms": {"a", "b"}}]
+)
+def test_what_cannot_be_used_is_refused_before_the_first_unit(make, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        make(mode="earn", **wrong)
+
+
 class TestLoss:
     def test_ends_exploring(self, make, world):
         experiment = make(max_loss=30, arms=tuple(RATES))

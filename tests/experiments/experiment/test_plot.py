@@ -85,3 +85,19 @@ def test_a_trail_stays_short():
     assert moments == sorted(set(moments))
     assert 200 < len(moments) < 600
     assert moments[-1] == 3_000
+
+
+def test_a_notebook_shows_it_without_pyplot(make):
+    assert make().plot()._repr_png_().startswith(b"\x89PNG")
+
+
+def test_a_replay_has_a_bar_for_each_policy(make):
+    from postopt.experiments.matplotlib import draw_replay
+    from postopt.experiments.replay import replay
+    from postopt.experiments.replaytests import PastTest
+
+    tests = [PastTest(str(i), ((f"bread {i}", 2000, 30), (f"rye {i}", 2000, 60))) for i in range(30)]
+    figure = draw_replay([replay(tests, policy, worlds=1) for policy in ("uniform", "thompson")])
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["uniform", "thompson"]
+    assert len(axes.patches) == 2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 
@@ -14,25 +15,27 @@ from postopt.experiments.experiment import Experiment
 from postopt.experiments.store import ExperimentStore
 
 
-def work(path, start):
-    """Assign and record 300 units, 100 of them shared by all."""
-    with ExperimentStore(path) as store:
-        experiment = Experiment("test", ["a", "b", "c"], store=store)
-        for first in (0, start, start + 100):
-            dealt = experiment.assign_many(range(first, first + 100))
-            experiment.record_many([assignment.id for assignment in dealt], [1] * 100)
-        experiment.observe("a", 10, 5)
+# Assigns and records 300 units, 100 of them shared by all.
+WORK = """
+import sys
+from postopt.experiments.experiment import Experiment
+from postopt.experiments.store import ExperimentStore
+
+path, start = sys.argv[1], int(sys.argv[2])
+with ExperimentStore(path) as store:
+    experiment = Experiment("test", ["a", "b", "c"], store=store)
+    for first in (0, start, start + 100):
+        dealt = experiment.assign_many(range(first, first + 100))
+        experiment.record_many([assignment.id for assignment in dealt], [1] * 100)
+    experiment.observe("a", 10, 5)
+"""
 
 
 @pytest.mark.long
 def test_processes_count_everything_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
     path = tmp_path / "store"
-    workers = [context.Process(target=work, args=(path, 1_000 * number)) for number in (1, 2)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join(60)
+    workers = [subprocess.Popen([sys.executable, "-c", WORK, path, str(1_000 * number)]) for number in (1, 2)]
+    assert [worker.wait(60) for worker in workers] == [0, 0]
     with ExperimentStore(path) as store:
         decision = Experiment.reopen("test", store=store).decide()
         assert decision.n == 500 + 20
