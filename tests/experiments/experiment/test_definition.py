@@ -41,6 +41,12 @@ class TestReopen:
         assert again.arms[1].text == "two"
         assert again._desk.definition == make(arms=[Arm("a", "one"), Arm("b", "two")], **SETTINGS)._desk.definition
 
+    @pytest.mark.parametrize("settings", [{"mode": "earn"}, {"weights": [1.1, 2.3, 2.9]}])
+    def test_by_name_in_each_mode_and_with_weights_in_any_unit(self, make, store, clock, settings):
+        experiment = make(arms=("a", "b", "c"), **settings)
+        again = Experiment.reopen("test", store=store, clock=clock)
+        assert again._desk.definition == experiment._desk.definition
+
     def test_in_a_file(self, tmp_path, clock):
         from postopt.experiments.store import ExperimentStore
 
@@ -203,10 +209,14 @@ def test_a_clock_that_gives_no_time_is_an_error(make, now):
         make(clock=lambda: now).assign("anna")
 
 
-def test_a_past_without_texts_teaches_no_design_effect(store):
-    store.import_counts("past", [("a", "", 1_000, 10), ("b", "", 1_000, 90)])
-    store.import_counts("other", [("a", "same", 1_000, 10), ("b", "same", 1_000, 10), ("c", "else", 1_000, 10)])
-    assert Past.of(store).repeated == [[("same", 1_000, 10), ("same", 1_000, 10)]]
+def test_texts_that_stand_twice_in_the_past_teach_no_design_effect(make, store):
+    """The same headline may have been shown with different pictures: then its arms differ for a reason."""
+    for number in range(40):
+        store.import_counts(f"past {number}", [("a", "same", 1_000, 10), ("b", "same", 1_000, 90)])
+    experiment = make()
+    experiment.observe("a", 100, 10)
+    experiment.observe("b", 100, 10)
+    assert any("1.7" in reason for reason in experiment.decide().reasons)
 
 
 def test_the_past_is_learned_again_when_there_is_more_of_it(store):
