@@ -2,7 +2,7 @@
 
 import pytest
 
-from postopt.errors import ExperimentStoreError, OutcomeError
+from postopt.errors import ExperimentStoreError, LearnerError, OutcomeError
 from postopt.types import Feedback
 
 
@@ -75,6 +75,17 @@ class TestDuplicates:
         assert (step.learned, step.duplicate, step.conflicting) == (1, 0, 2)
         assert world.learner.counts == {"a": (100, 1)}
 
+    @pytest.mark.parametrize("name", ["reactions", "hides", "revenue"])
+    def test_what_nobody_counted_is_other_content_than_none_of_it(self, world, report, name):
+        loop = world.loop()
+        loop.ingest([report("f"), report("f", **{name: None}), report("f", **{name: 0})])
+        step = loop.step(200.0)
+        assert (step.duplicate, step.conflicting) == (1, 1)
+        assert f'"{name}"'.encode() not in loop.snapshot()
+        loop.ingest(report("g", at=200.0, **{name: 0}))
+        loop.step(300.0)
+        assert f'"{name}":0'.encode() in loop.snapshot()
+
     def test_the_counts_are_those_of_one_step(self, world, report):
         loop = world.loop()
         loop.ingest([report("f"), report("f")])
@@ -114,6 +125,52 @@ class TestUnknownPosts:
         world.decide(2500, first=10)
         step = loop.step(3000.0)
         assert (step.found, step.learned) == (2500, 2500)
+
+    def test_a_post_that_is_linked_twice_is_found_once(self, world, report):
+        loop = world.loop()
+        loop.ingest(report("f", "post"))
+        loop.step(200.0)
+        for decision in ("d3", "d5"):
+            world.store.link("post", decision)
+        step = loop.step(300.0)
+        assert (step.found, step.learned, step.waiting.unknown) == (1, 1, 0)
+        assert world.learner.calls == [("d3", "f"), ("d5", "f")]
+
+    def test_what_a_learner_links_in_a_step_is_found_by_the_next(self, world, report):
+        world.learner.step = lambda now: world.store.link("post", "d3") or ()
+        loop = world.loop()
+        loop.ingest(report("f", "post"))
+        assert loop.step(200.0).unknown == 1
+        assert loop.step(300.0).found == 1
+
+    def test_a_step_with_nothing_new_does_not_look_at_them(self, new_world, report):
+        def work(n):
+            """Steps of SQLite's machine, in thousands, that an empty step takes with so many unknown reports."""
+            world, done = new_world().decide(10), []
+            loop = world.loop()
+            loop.ingest(report(f"f{i}", f"nobody's {i}") for i in range(n))
+            loop.step(200.0)
+            loop.step(250.0)
+            with world.store.transaction() as connection:
+                connection.set_progress_handler(lambda: done.append(1), 100)
+                step = loop.step(300.0)
+                connection.set_progress_handler(None, 0)
+            assert (step.unknown, step.found, step.waiting.unknown) == (0, 0, n)
+            return len(done)
+
+        assert work(4000) <= work(10) + 2
+
+    def test_a_step_that_failed_looks_at_them_again(self, world, report, monkeypatch):
+        loop = world.loop()
+        loop.ingest(report("f", "post"))
+        loop.step(200.0)
+        world.store.link("post", "d3")
+        with monkeypatch.context() as patch:
+            patch.setattr(world.learner, "step", lambda now: 1 / 0)
+            with pytest.raises(LearnerError):
+                loop.step(300.0)
+        step = loop.step(300.0)
+        assert (step.found, step.learned, step.waiting.unknown) == (1, 1, 0)
 
 
 class TestTime:

@@ -54,6 +54,33 @@ def test_a_count_that_shrinks_is_refused_and_a_later_one_may_be_right(world, loo
     assert world.learner.counts == {"a": (120, 6)}
 
 
+@pytest.mark.parametrize("name", ["reactions", "hides", "revenue"])
+def test_what_a_report_did_not_count_is_not_what_it_counted_as_none(world, report, name):
+    told = []
+    world.learner.learn = lambda decision_id, feedback: told.append(getattr(feedback, name)) or True
+    loop = world.loop(cumulative=True)
+    for number, amount in enumerate((None, 0, None, 3, 3, None, 5)):
+        loop.ingest(report(f"f{number}", "d0", 100 + 10 * number, 5, at=100.0 + number, **{name: amount}))
+        loop.step(200.0 + number)
+    assert told == [None, 0, None, 3, 0, None, 2]
+    assert f'"{name}":{5 if name != "revenue" else 5_000_000}'.encode() in loop.snapshot()
+
+
+def test_the_counts_of_one_step_are_one_report(world, report):
+    told = []
+    world.learner.learn = lambda decision_id, feedback: told.append(feedback) or True
+    loop = world.loop(cumulative=True)
+    for step, counts in enumerate([[(100, 5), (150, 5)], [(120, 4), (400, 30), (410, 30)]]):
+        for number, (impressions, clicks) in enumerate(counts):
+            loop.ingest(report(f"{step} {number}", "d0", impressions, clicks, at=100.0 * step + number))
+        done = loop.step(200.0 + step)
+    assert [(feedback.id, feedback.impressions, feedback.clicks) for feedback in told] == [
+        ("0 1", 150, 5),
+        ("1 2", 260, 25),
+    ]
+    assert (done.learned, done.refused, done.again) == (2, 1, 2)
+
+
 def test_a_refund_is_no_count(world, loop, report):
     loop.ingest([report("f", "d0", at=1.0, revenue=10.0), report("g", "d0", at=2.0, revenue=-0.7)])
     assert loop.step(200.0).learned == 2

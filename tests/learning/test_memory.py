@@ -23,5 +23,8 @@ def test_memory_does_not_grow_with_the_reports(new_world, tmp_path):
         finally:
             tracemalloc.stop()
 
+    def least(n):
+        return min(peak(n) for _ in range(2))  # what grows once, as the interpreter's tables, is in one of them only
+
     peak(1000)  # what is loaded and compiled at first
-    assert peak(8_000) < 1.5 * peak(2_000)
+    assert least(6_000) < 1.5 * least(1_500)

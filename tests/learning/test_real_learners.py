@@ -107,8 +107,10 @@ def test_all_of_them_learn_in_one_loop_and_are_replayed(all_of_them):
     assert steps[-1].learners["model selection"] > 0
     assert steps[-1].duplicate == 2
     assert "headline" in str(steps[-1])
+    other.clock.advance(1e7)
     other.all.replay(world.all.log)
     assert other.all.snapshot() == world.all.snapshot()
+    assert list(other.all.log) == list(world.all.log)
     assert other.test.decide().n == world.test.decide().n
 
 

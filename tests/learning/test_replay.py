@@ -171,6 +171,10 @@ class TestDamage:
     def test_what_is_no_log_is_refused(self, new_world, foreign):
         assert "line 1" in self.refused(new_world, foreign)
 
+    @pytest.mark.parametrize("nothing", [None, 3, object()])
+    def test_what_has_no_lines_is_refused(self, new_world, nothing):
+        assert "its lines are needed" in self.refused(new_world, nothing)
+
     def test_a_log_of_another_seed_is_foreign(self, new_world, lines):
         assert "seed 7" in self.refused(new_world, lines, seed=7)
 

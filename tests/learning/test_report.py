@@ -7,10 +7,14 @@ from postopt.learning.report import StepReport
 
 FULL = StepReport(
     step=7, now=1000.0, received=12, duplicate=1, conflicting=2, out_of_order=3, unknown=4, late=5, found=6, learned=1,
-    unclaimed=8, superseded=9, refused=10, deferred=11, waiting=Waiting(3, 4, 1000.0 + 3 * 3600), learners={"ad": 1},
+    posts=1, again=13, unclaimed=8, superseded=9, refused=10, deferred=11, waiting=Waiting(3, 4, 1000.0 + 3 * 3600),
+    learners={"ad": 1},
     changes=(("ad", "paused the arm <b>"),), needs=(("ad", "9,000 impressions an arm for 10 %"),), skipped=("miner",),
-    others=2, backwards=90.0, not_restored=("old",),
+    others=2, backwards=90.0, not_restored=("old",), unproposed=(("ad", "no route"),),
 )  # fmt: skip
+
+
+AGAIN = "sums add them, rates per post stay; a longer window= judges posts by all they get"
 
 
 def test_all_of_it_is_in_words():
@@ -25,8 +29,9 @@ def test_all_of_it_is_in_words():
         "  - 4 for posts that nobody knows; they are kept",
         "  - 6 for posts that were unknown until now",
         "What was learned",
-        "  - 1 report learned from",
+        "  - 1 report of 1 post learned from",
         "  - ad: 1 report",
+        f"  - 13 of them after their post was judged: {AGAIN}",
         "  - 8 mature, but no learner took them",
         "  - 9 said less than a report taken before, or the same",
         "  - 10 refused: a count was smaller than before, and readers are not taken back",
@@ -42,7 +47,13 @@ def test_all_of_it_is_in_words():
         "  - others took 2 steps on this store meanwhile; what they learned was taken over",
         "  - the clock went back by 90 seconds",
         "  - no restore(), so not brought to the state in the store: old",
+        "  - ad could get no proposals this time: no route",
     ]
+
+
+def test_a_learner_that_says_its_name_is_not_named_twice():
+    report = StepReport(step=1, now=0.0, changes=(("ad", "ad: b is paused"),), needs=(("ad", "ad: too few"),))
+    assert str(report).count("ad: ") == 2
 
 
 def test_nothing_is_said_of_what_did_not_happen():

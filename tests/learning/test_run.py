@@ -5,7 +5,14 @@ import threading
 
 import pytest
 
-from postopt.errors import ExperimentError, ExperimentStoreError, UnreachableError
+from postopt.errors import (
+    ExperimentError,
+    ExperimentStoreError,
+    LearnerError,
+    NoCandidateError,
+    PostoptError,
+    UnreachableError,
+)
 from postopt.events.bus import EventBus
 from postopt.learning.beat import repeat, to_its_end
 from postopt.learning.report import LearningStepped
@@ -97,6 +104,103 @@ class TestToItsEnd:
         asyncio.run(main())
 
 
+class Proposing:
+    """Is asked for proposals, and fails in it if it is told to."""
+
+    def __init__(self, name, error=None):
+        self.name, self.error, self.asked = name, error, []
+
+    async def propose(self, now):
+        self.asked.append(now)
+        if self.error is not None:
+            raise self.error
+
+    def learn(self, decision_id, feedback):
+        return False
+
+    def step(self, now):
+        return [f"proposals of {self.asked}"] if self.asked else []
+
+    def state(self):
+        return {}
+
+    def restore(self, state):
+        """Nothing is learned."""
+
+
+class TestAstep:
+    def test_proposals_come_before_the_step_and_only_step_does_without(self, world):
+        one = Proposing("one")
+        loop = world.loop([world.learner, one])
+        assert loop.step(200.0).changes == ()
+        step = asyncio.run(loop.astep(300.0))
+        assert (step.step, step.now, step.changes) == (2, 300.0, (("one", "proposals of [300.0]"),))
+        assert asyncio.run(loop.astep()).now == 1000.0
+        assert one.asked == [300.0, 1000.0]
+
+    def test_nobody_is_asked_while_it_is_stopped(self, world):
+        one = Proposing("one")
+        loop = world.loop([one])
+        loop.stop()
+        assert asyncio.run(loop.astep(300.0)).stopped == ""
+        assert one.asked == []
+
+    def test_who_gets_none_this_time_is_named_and_holds_up_nobody(self, world, report):
+        one, two = Proposing("one", UnreachableError("no route")), Proposing("two")
+        loop = world.loop([one, world.learner, two])
+        loop.ingest(report("f"))
+        step = asyncio.run(loop.astep(300.0))
+        assert [name for name, _ in step.unproposed] == ["one"]
+        assert "one could get no proposals this time: no route" in str(step)
+        assert (step.learned, two.asked) == (1, [300.0])
+
+    @pytest.mark.parametrize("error", [RuntimeError("no luck"), NoCandidateError("no model")])
+    def test_any_other_error_is_raised_and_no_step_is_taken(self, world, error):
+        loop = world.loop([Proposing("one", error)])
+        with pytest.raises(PostoptError, match=str(error)) as caught:
+            asyncio.run(loop.astep(300.0))
+        assert isinstance(caught.value, LearnerError) == isinstance(error, RuntimeError)
+        assert "'one'" in f"{caught.value} {getattr(caught.value, '__notes__', '')}"
+        assert loop.history() == []
+
+    def test_it_needs_a_time(self, world):
+        one = Proposing("one")
+        with pytest.raises(ValueError, match="now is"):
+            asyncio.run(world.loop([one]).astep(float("nan")))
+        assert one.asked == []
+
+    def test_being_cancelled_while_proposals_are_made_takes_no_step(self, world):
+        async def main():
+            begun = asyncio.Event()
+
+            async def propose(now):
+                begun.set()
+                await asyncio.Event().wait()
+
+            one = Proposing("one")
+            one.propose = propose
+            loop = world.loop([one])
+            task = asyncio.ensure_future(loop.astep(300.0))
+            await begun.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert loop.history() == []
+
+        asyncio.run(main())
+
+    def test_a_step_is_published(self, world):
+        events, seen = EventBus(), []
+        events.subscribe(LearningStepped, seen.append)
+
+        async def main():
+            await world.loop(events=events).astep(300.0)
+            await events.aclose()
+
+        asyncio.run(main())
+        assert [event.step for event in seen] == [1]
+
+
 class TestRun:
     # Steps run in threads, which take real time: so does the beat.
     def after(self, loop, steps, every=0.001):
@@ -172,7 +276,7 @@ class TestRun:
         loop = world.loop()
         error = ExperimentStoreError("newer")
         error.retryable = False
-        loop._take_step = lambda: _raised(error)
+        loop._take_step = lambda now: _raised(error)
         with pytest.raises(ExperimentStoreError, match="newer"):
             asyncio.run(loop.run())
 

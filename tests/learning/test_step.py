@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from postopt.errors import ExperimentError, ExperimentStoreError, UnknownArmError
+from postopt.errors import ExperimentError, ExperimentStoreError, LearnerError, UnknownArmError
 from postopt.events.bus import EventBus
 from postopt.learning.loop import LearningLoop
 from postopt.learning.report import LearningStepped
@@ -63,7 +63,7 @@ class TestFailing:
         loop = world.loop([world.learner, faulty, counting(world.store, "last")])
         loop.ingest([report("f", "d0"), report("g", "d1", clicks=50)])
         tables, state = world.tables, world.learner.state()
-        with pytest.raises(ExperimentError, match=f"'faulty' failed in {method}.*RuntimeError: no luck") as caught:
+        with pytest.raises(LearnerError, match=f"'faulty' failed in {method}.*RuntimeError: no luck") as caught:
             loop.step(200.0)
         assert isinstance(caught.value.__cause__, RuntimeError)
         assert (world.tables, world.learner.state()) == (tables, state)
@@ -136,7 +136,7 @@ class TestDryRun:
 
     def test_it_is_refused_where_a_learner_could_not_be_set_back(self, world, report):
         loop = world.loop([world.learner, Plain(world.store)])
-        with pytest.raises(ExperimentError, match="plain"):
+        with pytest.raises(LearnerError, match="plain"):
             loop.step(200.0, dry_run=True)
 
     def test_a_failed_restore_is_raised(self, world, report, monkeypatch):
@@ -324,9 +324,20 @@ class TestConstruction:
         with pytest.raises(ValueError, match="clock"):
             LearningLoop(world.store, [], clock=3)
 
+    @pytest.mark.parametrize("store", [None, 3, "store.db", object()])
+    def test_a_store_is_a_store(self, store):
+        with pytest.raises(ValueError, match="an ExperimentStore is needed"):
+            LearningLoop(store, [])
+
+    def test_events_go_to_a_bus(self, world):
+        with pytest.raises(ValueError, match="events is 3"):
+            world.loop(events=3)
+
     def test_learners_are_learners_with_names_of_their_own(self, world, counting):
         with pytest.raises(ValueError, match="learners hold 3"):
             world.loop([3])
+        with pytest.raises(ValueError, match="learners is 3"):
+            world.loop(3)
         with pytest.raises(ValueError, match="two learners"):
             world.loop([counting(world.store), counting(world.store)])
         with pytest.raises(ValueError, match="name"):

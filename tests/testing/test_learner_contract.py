@@ -134,6 +134,11 @@ class Deaf(Mine):
         return False
 
 
+class Once(Mine):
+    def learn(self, decision_id, feedback):
+        return decision_id not in self.clicks and super().learn(decision_id, feedback)
+
+
 class Wordy(Mine):
     def step(self, now):
         return "all changed"
@@ -156,6 +161,15 @@ class Random(Mine):
         self.clicks = {**state["clicks"], "made": self.clicks["made"]}
 
 
+class Dated(Mine):
+    def __init__(self, store, clock):
+        super().__init__(store, clock)
+        self.clock = clock
+
+    def learn(self, decision_id, feedback):
+        return super().learn(decision_id, feedback) and bool(self.clicks.update(at=self.clock()) or True)
+
+
 class Forgetful(Mine):
     def restore(self, state):
         """Does nothing."""
@@ -170,9 +184,11 @@ class Forgetful(Mine):
         (Greedy, "what is not its own"),
         (Curious, "nothing is learned from a decision that is not its own"),
         (Deaf, "True to its own"),
+        (Once, "True to later reports"),
         (Wordy, "sequence of texts"),
         (Needy, "needs\\(\\) returns"),
         (Random, "equal histories give equal states"),
+        (Dated, "equal histories give equal states"),
         (Forgetful, "restore\\(\\) undoes a step"),
     ],
 )

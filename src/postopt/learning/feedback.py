@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -26,14 +26,38 @@ TABLES = (
     id TEXT PRIMARY KEY NOT NULL, post TEXT NOT NULL, at REAL NOT NULL, entry INTEGER NOT NULL,
     state INTEGER NOT NULL, decided REAL)""",
     "CREATE INDEX IF NOT EXISTS learning_reports_by_state ON learning_reports (state, at, id)",
+    "CREATE INDEX IF NOT EXISTS learning_reports_by_post ON learning_reports (post, state, at, id)",
+    "CREATE TABLE IF NOT EXISTS learning_judged (decision TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
 )
-_MATURE = """
-SELECT r.id, r.at, l.body FROM learning_reports AS r JOIN learning_log AS l ON l.number = r.entry
-WHERE r.state = ? AND r.at <= ? AND r.decided + ? <= ? AND (r.at, r.id) > (?, ?) ORDER BY r.at, r.id LIMIT ?
+# The last of each post that is due.
+_LAST = """
+SELECT r.post, r.at, r.id FROM learning_reports AS r
+WHERE r.state = ?1 AND r.at <= ?2 AND r.decided + ?3 <= ?2 AND (r.at, r.id) > (?4, ?5) AND NOT EXISTS (
+    SELECT 1 FROM learning_reports AS s WHERE s.post = r.post
+    AND s.state = ?1 AND s.at <= ?2 AND s.decided + ?3 <= ?2 AND (s.at, s.id) > (r.at, r.id)
+) ORDER BY r.at, r.id LIMIT ?6
+"""
+_DUE = """
+SELECT l.body FROM json_each(?4) AS p CROSS JOIN learning_reports AS r ON r.post = p.value
+JOIN learning_log AS l ON l.number = r.entry
+WHERE r.state = ?1 AND r.at <= ?2 AND r.decided + ?3 <= ?2 ORDER BY p.key, r.at, r.id
+"""
+_TAKE = """
+UPDATE learning_reports SET state = ?5
+WHERE post IN (SELECT value FROM json_each(?4)) AND state = ?1 AND at <= ?2 AND decided + ?3 <= ?2
 """
 _OF_STATE = """
 SELECT id, post, at FROM learning_reports WHERE state = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?
 """
+# Reports of a state whose posts are decisions, or were linked to one, by the number of that row.
+_LED_TO = {
+    "decision": """
+SELECT r.id, r.post FROM decisions AS d CROSS JOIN learning_reports AS r ON r.post = d.id
+WHERE r.state = ? AND d.number BETWEEN ? AND ? LIMIT ?""",
+    "link": """
+SELECT DISTINCT r.id, r.post FROM links AS l CROSS JOIN learning_reports AS r ON r.post = l.post
+JOIN decisions AS d ON d.id = l.decision WHERE r.state = ? AND l.number BETWEEN ? AND ? LIMIT ?""",
+}
 
 
 class Waiting(NamedTuple):
@@ -69,8 +93,8 @@ def checked(feedback: object) -> Feedback:
 
 def body(feedback: Feedback) -> str:
     """Return a report as the log keeps it; equal reports have equal bodies."""
-    fields = asdict(feedback)
-    return canonical({**fields, "at": float(feedback.at), "revenue": float(feedback.revenue)})
+    revenue = None if feedback.revenue is None else float(feedback.revenue)
+    return canonical({**asdict(feedback), "at": float(feedback.at), "revenue": revenue})
 
 
 def from_body(text: str) -> Feedback:
@@ -105,11 +129,22 @@ def receive(connection: sqlite3.Connection, entries: Sequence[tuple[int, Feedbac
     return counts
 
 
-def identify(connection: sqlite3.Connection, *, previous: float | None, window: float) -> Counter[str]:
-    """Look up whose the reports are that are new, or whose post nobody knew.
+def identify(
+    connection: sqlite3.Connection,
+    *,
+    looked: Mapping[str, int],
+    present: Mapping[str, int],
+    previous: float | None,
+    window: float,
+) -> Counter[str]:
+    """Look up whose the reports are that are new, and those that decisions and links since then make known.
+
+    What it costs depends on these, not on how many reports are of posts that nobody knows.
 
     Args:
         connection: inside a transaction.
+        looked: the numbers of the last decision and the last link when this was done before.
+        present: the same now.
         previous: the time of the step before this one, or None if this is the first.
         window: seconds from a decision until reports about it are mature.
 
@@ -118,44 +153,73 @@ def identify(connection: sqlite3.Connection, *, previous: float | None, window: 
         the previous step would have learned from them).
     """
     counts: Counter[str] = Counter()
-    for state in (UNKNOWN, NEW):
-        for page in _pages(connection, state):
-            known = origins(connection, {post for _, post, _ in page})
-            changes: list[tuple[int, float | None, str]] = []
-            for report, post, at in page:
-                if post not in known:
-                    counts["unknown"] += state == NEW
-                    changes.append((UNKNOWN, None, report))
-                    continue
-                decided = known[post].at
-                late = state == NEW and previous is not None and max(at, decided + window) <= previous
-                counts["late"] += late
-                counts["found"] += state == UNKNOWN
-                changes.append((KNOWN, decided, report))
-            connection.executemany("UPDATE learning_reports SET state = ?, decided = ? WHERE id = ?", changes)
+    for led in _led_to(connection, looked, present):
+        known = origins(connection, {post for _, post in led})
+        _know(connection, [(report, known[post].at) for report, post in led])
+        counts["found"] += len(led)
+    for page in _pages(connection, NEW):
+        known = origins(connection, {post for _, post, _ in page})
+        _know(connection, [(report, known[post].at) for report, post, _ in page if post in known])
+        unknown = [(UNKNOWN, report) for report, post, _ in page if post not in known]
+        connection.executemany("UPDATE learning_reports SET state = ? WHERE id = ?", unknown)
+        counts["unknown"] += len(unknown)
+        if previous is not None:
+            due = (max(at, known[post].at + window) for _, post, at in page if post in known)
+            counts["late"] += sum(at <= previous for at in due)
     return counts
 
 
-def mature(connection: sqlite3.Connection, *, now: float, window: float) -> Iterator[list[Feedback]]:
-    """Yield the known reports whose time has come, ordered by (`at`, `id`), and note them as taken.
+def mature(
+    connection: sqlite3.Connection, *, now: float, window: float
+) -> Iterator[tuple[list[str], Iterator[Feedback]]]:
+    """Yield (posts, their reports whose time has come), and note these as taken.
 
-    A report is mature once `at` has come and its post's last decision is `window` seconds old.
+    A report is mature once `at` has come and its post's last decision is `window` seconds old. Posts are ordered by
+    (`at`, `id`) of their last mature report; reports by their post, and those of a post by (`at`, `id`). They have to
+    be read before the next posts are asked for.
     """
     at, last = float("-inf"), ""
-    while page := connection.execute(_MATURE, (KNOWN, now, window, now, at, last, PAGE)).fetchall():
-        last, at, _ = page[-1]
-        connection.executemany("UPDATE learning_reports SET state = ? WHERE id = ?", [(TAKEN, row[0]) for row in page])
-        yield [from_body(text) for _, _, text in page]
+    due = (KNOWN, now, window)
+    while page := connection.execute(_LAST, (*due, at, last, PAGE)).fetchall():
+        _, at, last = page[-1]
+        posts = [post for post, _, _ in page]
+        names = canonical(posts)
+        yield posts, (from_body(text) for (text,) in connection.execute(_DUE, (*due, names)))
+        connection.execute(_TAKE, (*due, names, TAKEN))
 
 
-def waiting(connection: sqlite3.Connection, *, window: float) -> Waiting:
-    """Return what has not been learned from yet."""
-    query = (
-        "SELECT state, count(*), min(max(at, decided + ?)) FROM learning_reports WHERE state IN (?, ?) GROUP BY state"
-    )
-    found = {state: (n, due) for state, n, due in connection.execute(query, (window, UNKNOWN, KNOWN))}
-    known, due = found.get(KNOWN, (0, None))
-    return Waiting(known, found.get(UNKNOWN, (0, None))[0], due)
+def judge(connection: sqlite3.Connection, decisions: Collection[str]) -> bool:
+    """Note that decisions were judged by what readers did; return whether one of them had been before."""
+    before = connection.total_changes
+    rows = [(decision,) for decision in decisions]
+    connection.executemany("INSERT OR IGNORE INTO learning_judged VALUES (?)", rows)
+    return connection.total_changes - before < len(rows)
+
+
+def waiting(connection: sqlite3.Connection, *, window: float, unknown: int) -> Waiting:
+    """Return what has not been learned from yet; `unknown` is counted by the caller."""
+    query = "SELECT count(*), min(max(at, decided + ?)) FROM learning_reports WHERE state = ?"
+    known, due = connection.execute(query, (window, KNOWN)).fetchone()
+    return Waiting(known, unknown, due)
+
+
+def _know(connection: sqlite3.Connection, reports: Sequence[tuple[str, float]]) -> None:
+    changes = [(KNOWN, decided, report) for report, decided in reports]
+    connection.executemany("UPDATE learning_reports SET state = ?, decided = ? WHERE id = ?", changes)
+
+
+def _led_to(
+    connection: sqlite3.Connection, looked: Mapping[str, int], present: Mapping[str, int]
+) -> Iterator[list[tuple[str, str]]]:
+    """Yield (id, post) of unknown reports whose post is known since; each has to become known before the next page."""
+    if connection.execute("SELECT 1 FROM learning_reports WHERE state = ? LIMIT 1", (UNKNOWN,)).fetchone() is None:
+        return
+    for kind, query in _LED_TO.items():
+        last = present[kind]
+        for first in range(looked.get(kind, 0) + 1, last + 1, PAGE):
+            rows = (UNKNOWN, first, min(first + PAGE - 1, last), PAGE)
+            while page := connection.execute(query, rows).fetchall():
+                yield page
 
 
 def _pages(connection: sqlite3.Connection, state: int) -> Iterator[list[tuple[str, str, float]]]:

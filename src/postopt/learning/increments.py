@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from postopt.types import Feedback
 
 TABLES = (
     """CREATE TABLE IF NOT EXISTS learning_posts (
     post TEXT PRIMARY KEY NOT NULL, at REAL NOT NULL, impressions INTEGER NOT NULL, clicks INTEGER NOT NULL,
-    reactions INTEGER NOT NULL, hides INTEGER NOT NULL, revenue REAL NOT NULL)""",
+    reactions INTEGER, hides INTEGER, revenue REAL)""",
 )
 _COUNTS = ("impressions", "clicks", "reactions", "hides")
+_AMOUNTS = (*_COUNTS, "revenue")
 
 
 def increment(connection: sqlite3.Connection, report: Feedback) -> Feedback | str:
@@ -29,21 +32,31 @@ def increment(connection: sqlite3.Connection, report: Feedback) -> Feedback | st
     if found is None:
         _note(connection, report)
         return report
-    at, *counts, revenue = found
-    added = {name: getattr(report, name) - count for name, count in zip(_COUNTS, counts, strict=True)}
-    # A millionth of a dollar: differences of floats are not exact.
-    earned = round(report.revenue - revenue, 6)
-    if report.at < at or not (any(added.values()) or earned):
+    at, *before = found
+    added = {name: _more(getattr(report, name), count) for name, count in zip(_AMOUNTS, before, strict=True)}
+    if report.at < at or not any(added.values()):
         return "superseded"
-    if min(added.values()) < 0:
+    if any((added[name] or 0) < 0 for name in _COUNTS):
         return "refused"
-    if max(added["clicks"], added["hides"]) > added["impressions"]:
+    if max(added["clicks"] or 0, added["hides"] or 0) > (added["impressions"] or 0):
         return "deferred"
-    _note(connection, report)
-    return replace(report, **added, revenue=earned)
+    _note(connection, report, before)
+    fields: dict[str, Any] = added  # fields of the report by name
+    return replace(report, **fields)
 
 
-def _note(connection: sqlite3.Connection, report: Feedback) -> None:
-    counts = (getattr(report, name) for name in _COUNTS)
-    row = (report.post_id, report.at, *counts, report.revenue)
-    connection.execute("INSERT OR REPLACE INTO learning_posts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+def _more(now: float | None, before: float | None) -> float | None:
+    """Return what came since; what nobody counted now is not known, and what nobody counted before came since."""
+    if now is None or before is None:
+        return now
+    # A millionth of a dollar: differences of floats are not exact. Those of whole numbers stay what they are.
+    return round(now - before, 6)
+
+
+def _note(connection: sqlite3.Connection, report: Feedback, before: Sequence[float | None] = (None,) * 5) -> None:
+    """Write down what was counted last, of each."""
+    now = [getattr(report, name) for name in _AMOUNTS]
+    amounts = (count if amount is None else amount for amount, count in zip(now, before, strict=True))
+    connection.execute(
+        "INSERT OR REPLACE INTO learning_posts VALUES (?, ?, ?, ?, ?, ?, ?)", (report.post_id, report.at, *amounts)
+    )

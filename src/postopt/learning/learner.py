@@ -25,7 +25,11 @@ class Learner(Protocol):
         ...
 
     def learn(self, decision_id: str, feedback: Feedback, /) -> bool:
-        """Take one report about a decision; False, and nothing learned, if that decision is not its own."""
+        """Take what readers did with a post of a decision; False, and nothing learned, if that is not its own.
+
+        It is the sum of all reports of that post that a step finds mature. Reports that come later are told in another
+        call: what counts how much there is adds them, what counts each post once keeps what it had.
+        """
         ...
 
     def step(self, now: float, /) -> Sequence[str]:
@@ -70,7 +74,7 @@ class ProposingLearner(Learner, Protocol):
     """A learner that asks others for proposals, and has to wait for their answers."""
 
     async def propose(self, now: float, /) -> object:
-        """Get proposals, and put them into the store for a later step; only `LearningLoop.run` asks for it."""
+        """Get proposals, and put them into the store for a later step; `LearningLoop.astep` and `run` ask for it."""
         ...
 
 

@@ -119,6 +119,8 @@ def entries(log: str | bytes | Iterable[str | bytes], *, seed: int) -> Iterator[
     Raises:
         ReplayError: the log is damaged, foreign, of a newer version, of another seed, or only a part of one.
     """
+    if not isinstance(log, Iterable):
+        raise ReplayError(f"the log is {shown(log)}; its lines are needed")
     seal = Seal()
     lines = iter(_split(log))
     kind, body = _first(next(lines, ""), seal)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -14,13 +12,13 @@ from typing import TypeVar
 
 from postopt._checks import check_amount, check_callable, check_count, check_positive
 from postopt.clock import Clock
-from postopt.errors import EventBusClosedError, ExperimentError, ReplayError, shown
+from postopt.errors import EventBusClosedError, ExperimentError, LearnerError, ReplayError, shown
 from postopt.events.bus import EventBus
 from postopt.learning import feedback as ledger
 from postopt.learning import increments, log, progress, replaying, snapshot
 from postopt.learning.beat import left_to_the_next_time, repeat, to_its_end
 from postopt.learning.canonical import canonical
-from postopt.learning.learner import Learner, ProposingLearner
+from postopt.learning.learner import Learner
 from postopt.learning.log import LearningLog
 from postopt.learning.memory import Memory, NotKeptError, refuse_unless
 from postopt.learning.progress import MICRO, Progress
@@ -35,8 +33,6 @@ T = TypeVar("T")
 
 _TABLES = (*log.TABLES, *ledger.TABLES, *increments.TABLES, *progress.TABLES)
 
-_loops: weakref.WeakSet[LearningLoop] = weakref.WeakSet()
-
 
 class LearningLoop:
     """Takes in reports of what readers did, and lets learners learn from them in steps.
@@ -48,11 +44,15 @@ class LearningLoop:
     Laws:
         - A step is there as a whole or not at all: in the store, whose transaction it is, and in the learners, which
           are set back if it fails. That holds for errors of learners, for a full disk and for kill -9.
-        - Each report counts once, whoever steps when, and however often, late or out of order it came. Within a step
-          reports are learned from in order of (`at`, `id`), so that the order in which they came does not matter.
+        - Each report counts once, whoever steps when, and however often, late or out of order it came.
+        - A post is judged once: what a step finds mature of it is added up and told as one `Feedback`, with `id` and
+          `at` of the last report; what nobody counted stays None. Posts come in order of these (`at`, `id`), so that
+          the order in which reports came does not matter. What comes after that is told too, and counted as "again":
+          sums add it, rates per post keep what the post had. A `window` that is long enough leaves little of it.
         - A report is mature at its `at`, or `window` seconds after the last decision that led to its post, whichever
           is later. It is "late" if the step before would have taken it; the next one takes it.
-        - A report for a post that nobody knows waits until the store has a decision of that id or a link from it.
+        - A report for a post that nobody knows waits until the store has a decision of that id or a link from it. Such
+          reports are rows in the store and slow down no step; only the disk bounds how many there are.
         - Reports with the id of an earlier one change nothing: the first one holds.
         - `replay` of `log` makes the same state, byte for byte, with the same learners in a fresh store.
         - A clock that goes back does no harm: what was learned stays learned, and what is mature is judged by the
@@ -74,7 +74,7 @@ class LearningLoop:
         clock: wall time, for steps that are not given one.
         seed: written into the log; a replay needs the same. The loop itself draws nothing by chance.
         window: seconds after a post's decision until reports about it are mature; 0 for at once. Posts are compared
-            when all of them had as much time.
+            when all of them had at least as much time, and by all they got until then.
         cumulative: whether a report says how much there is in all, instead of how much came since the last report of
             its post. See `postopt.learning.increments` for what cannot be.
         budget: most US dollars a UTC day that learners which cost money may spend in steps. A learner whose next step
@@ -101,6 +101,10 @@ class LearningLoop:
         history: int = 30,
         events: EventBus | None = None,
     ) -> None:
+        if not isinstance(store, RowStore):
+            raise ValueError(f"store is {shown(store)}; an ExperimentStore is needed")  # noqa: TRY004 - as all others
+        if events is not None and not isinstance(events, EventBus):
+            raise ValueError(f"events is {shown(events)}; an EventBus or None is needed")
         check_callable("clock", clock, "returns seconds")
         if type(cumulative) is not bool:
             raise ValueError(f"cumulative is {shown(cumulative)}; True or False is needed")
@@ -117,7 +121,6 @@ class LearningLoop:
         self._history = check_count("history", history, least=0)
         self._events = events
         self._memory = Memory(self._roster)
-        _loops.add(self)
 
     @property
     def log(self) -> LearningLog:
@@ -151,33 +154,56 @@ class LearningLoop:
     def step(self, now: float | None = None, *, dry_run: bool = False) -> StepReport:
         """Learn from what is mature, let the learners change what they find, and say what that was.
 
+        Nobody is asked for proposals, which takes waiting: `astep` does so first.
+
         Args:
             now: the time of the step in seconds since the epoch; the clock's if None.
-            dry_run: report what a step would do, and keep nothing of it. Learners that spend money are not asked.
+            dry_run: report what a step would do, and keep nothing of it. Learners that spend money have no turn.
 
         Raises:
-            ExperimentError: a learner failed, or cannot be set back after a dry run. Nothing was changed.
+            LearnerError: a learner failed, or could not be set back after a dry run. A PostoptError of its own is
+                passed on with a note. Nothing was changed.
             ExperimentStoreError: the store cannot be used, or others step for longer than it waits.
-            ValueError: `now` is no time.
+            ValueError: `now` is no time, or what a learner says that it costs is no amount.
         """
         report = self._take_step(now, dry_run=dry_run)
         self._publish(report)
         return report
 
+    async def astep(self, now: float | None = None) -> StepReport:
+        """Ask learners that have an awaitable `propose(now)` for proposals, and take a step, in a thread.
+
+        While stopped nobody is asked. A learner that cannot get proposals for a reason that may pass (its error is
+        `retryable`: a provider is away) is named in the report and holds up nobody. Being cancelled while the step is
+        at work waits for its end: afterwards nobody uses the store.
+
+        Args:
+            now: the time of the step in seconds since the epoch; the clock's at its begin if None.
+
+        Raises:
+            As `step`. If a learner failed while proposing, no step was taken; proposals of others are kept.
+        """
+        at = None if now is None else self._time(now)
+        stopped = await to_its_end(lambda: self.stopped)
+        asked = self._time(self._clock()) if at is None else at
+        failed = await self._roster.propose(asked) if stopped is None else ()
+        report = replace(await to_its_end(lambda: self._take_step(at)), unproposed=failed)
+        self._publish(report)  # here: a bus belongs to the thread of its event loop
+        return report
+
     async def run(self, every: float = 3600.0) -> None:
-        """Take a step now and every `every` seconds until cancelled; steps run in a thread, one at a time.
+        """Do what `astep` does now and every `every` seconds, until cancelled.
 
         A step that takes longer than `every` is followed by the next at the next multiple of it: none is made up for.
         Where others hold the store, or an error is `retryable` for another reason, the step is left to the next time;
-        any other error ends it and is raised. Cancelling waits for a step that is at work: afterwards nobody uses the
-        store. Learners with an awaitable `propose(now)` are asked for proposals before each step, but when stopped.
+        any other error ends it and is raised.
 
         Raises:
             ValueError: `every` is not more than zero.
-            ExperimentError: a learner failed.
+            As `astep`, what does not pass.
         """
         check_positive("every", every, "seconds")
-        await repeat(self._propose_and_step, every)
+        await repeat(self._step_unless_busy, every)
 
     def stop(self, reason: str = "") -> None:
         """Let nothing be changed by any step, in any process, until `resume`; reports are counted on.
@@ -232,7 +258,8 @@ class LearningLoop:
 
         Needed are a store and learners that are new, and were made like those that the log is from; past experiments
         that were imported for their priors have to be imported first. What was changed by hand at a learner, not
-        through its store, is not in the log; neither is what other threads did while a step ran.
+        through its store, is not in the log; neither is what other threads did while a step ran. What making learners
+        writes (a warm start, a prompt that is offered) has the time of the replay, and so it has in the log.
 
         Raises:
             ReplayError: this loop is not fresh, the log is damaged, foreign or only a part, or a learner failed; the
@@ -244,7 +271,7 @@ class LearningLoop:
     def _take_step(self, now: float | None = None, *, dry_run: bool = False) -> StepReport:
         at = self._time(self._clock() if now is None else now)
         if dry_run and self._roster.fixed:
-            raise ExperimentError(
+            raise LearnerError(
                 f"a dry run would change {', '.join(self._roster.fixed)}: they have no restore()",
                 hint="give those learners a restore(state), or leave them out of the loop that runs dry",
             )
@@ -276,15 +303,8 @@ class LearningLoop:
     ) -> StepReport:
         state = progress.load(connection)
         others, left = self._memory.catch_up(connection, state)
-        stepping = Stepping(
-            connection,
-            roster or self._roster,
-            state,
-            settings or self._settings,
-            now,
-            dry_run=dry_run,
-            history=self._history,
-        )
+        who, how = roster or self._roster, settings or self._settings
+        stepping = Stepping(connection, who, state, how, now, dry_run=dry_run, history=self._history)
         report = replace(stepping.run(), others=others, not_restored=left)
         progress.save(connection, state)
         self._memory.moved_to(state)
@@ -370,24 +390,6 @@ class LearningLoop:
             with suppress(EventBusClosedError):  # the step is taken, whoever hears of it
                 self._events.publish_nowait(report.event())
 
-    async def _propose_and_step(self) -> None:
+    async def _step_unless_busy(self) -> None:
         with left_to_the_next_time():
-            if await to_its_end(lambda: self.stopped) is None:
-                for learner in self._roster:
-                    if isinstance(learner, ProposingLearner):
-                        await learner.propose(self._clock())
-        with left_to_the_next_time():
-            self._publish(await to_its_end(self._take_step))  # a bus belongs to the thread of its event loop
-
-    def forked(self) -> None:
-        """Begin anew in the child of a fork: what the learners hold may be of a step that ends elsewhere."""
-        self._memory.version = None
-
-
-def _after_fork_in_child() -> None:
-    for loop in list(_loops):
-        loop.forked()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+            await self.astep()

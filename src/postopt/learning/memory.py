@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import weakref
 from typing import NamedTuple
 
 from postopt.learning import snapshot
@@ -35,6 +37,7 @@ class Memory:
         self.roster = roster
         self.version: int | None = 0
         self.step = 0
+        _memories.add(self)
 
     def catch_up(self, connection: sqlite3.Connection, state: Progress) -> tuple[int, tuple[str, ...]]:
         """Bring the learners to the state in the store if somebody else has changed it.
@@ -92,3 +95,16 @@ def refuse_unless(keep: bool, result: object) -> None:  # noqa: FBT001 - a condi
     """End a transaction that is not to be kept."""
     if not keep:
         raise NotKeptError(result)
+
+
+_memories: weakref.WeakSet[Memory] = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    """Let all begin anew in the child: what the learners hold may be of a step that ends in the parent."""
+    for memory in list(_memories):
+        memory.version = None
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

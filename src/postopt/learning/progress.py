@@ -27,8 +27,11 @@ class Progress:
         now: time of the last one.
         newest: greatest `at` of all reports.
         marks: number of the last row of each kind of the store that a step has seen.
+        looked: the same as the last step found it, before it wrote rows of its own.
+        unknown: reports that wait because nobody knows their post.
         arrived: what came since the last step (received, duplicate, conflicting, out_of_order).
-        sums: what was learned from, in all: reports, impressions, clicks, reactions, hides, revenue in millionths.
+        sums: what was learned from, in all: reports, impressions, clicks, and of what anybody counted reactions, hides
+            and revenue in millionths of a dollar.
         stopped: why nothing may be changed, or None.
         day: UTC day of the last change or expense.
         changes: made on that day.
@@ -40,6 +43,8 @@ class Progress:
     now: float | None = None
     newest: float | None = None
     marks: dict[str, int] = field(default_factory=dict)
+    looked: dict[str, int] = field(default_factory=dict)
+    unknown: int = 0
     arrived: dict[str, int] = field(default_factory=dict)
     sums: dict[str, int] = field(default_factory=dict)
     stopped: str | None = None
@@ -49,8 +54,10 @@ class Progress:
 
     def learned(self, report: Feedback) -> None:
         """Count a report that was learned from."""
+        revenue = None if report.revenue is None else round(report.revenue * MICRO)
         counts = {name: getattr(report, name) for name in ("impressions", "clicks", "reactions", "hides")}
-        add(self.sums, {"reports": 1, **counts, "revenue": round(report.revenue * MICRO)})
+        counts |= {"reports": 1, "revenue": revenue}
+        add(self.sums, {name: count for name, count in counts.items() if count is not None})
 
     def on(self, now: float) -> None:
         """Begin a new day's budget if `now` is on a later UTC day; a clock that goes back begins none."""

@@ -9,6 +9,8 @@ from html import escape
 from postopt.events.records import Event
 from postopt.learning.feedback import NOTHING_WAITS, Waiting
 
+_AGAIN = "sums add them, rates per post stay; a longer window= judges posts by all they get"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
@@ -29,6 +31,9 @@ class StepReport:
         late: new ones that the step before would have learned from; this one does, or a later one.
         found: reports for posts that were unknown at the last step and no longer are.
         learned: reports that became mature and that a learner took.
+        posts: of how many posts these are; what counts each post once counts so many.
+        again: of these, reports of posts that were judged before, in an earlier step or, where one choice led to
+            several posts, by another of them: sums add them, what counts a post once keeps what it had.
         unclaimed: those that became mature and that no learner took.
         superseded: cumulative reports older than one already taken, or that say the same.
         refused: cumulative reports with a count smaller than before.
@@ -42,6 +47,7 @@ class StepReport:
         others: steps that others took on this store since this loop's last one; their state was taken over.
         backwards: seconds by which the time lies before the last step's; 0 if it does not.
         not_restored: names of learners that could not be brought to the state in the store: they have no `restore()`.
+        unproposed: (name of the learner, why it could get no proposals this time, in words).
     """
 
     step: int
@@ -55,6 +61,8 @@ class StepReport:
     late: int = 0
     found: int = 0
     learned: int = 0
+    posts: int = 0
+    again: int = 0
     unclaimed: int = 0
     superseded: int = 0
     refused: int = 0
@@ -68,6 +76,7 @@ class StepReport:
     others: int = 0
     backwards: float = 0.0
     not_restored: tuple[str, ...] = ()
+    unproposed: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         lines = [f"Step {self.step}{' (dry run: nothing of it was kept)' if self.dry_run else ''}"]
@@ -100,7 +109,7 @@ class StepReport:
         yield "What came", list(self._arrived())
         yield "What was learned", list(self._learned())
         yield "What was changed", list(self._changed())
-        needs = [*(f"{name}: {text}" for name, text in self.needs), *self._waits()]
+        needs = [*(_of(name, text) for name, text in self.needs), *self._waits()]
         if needs:
             yield "What it would take to know more", needs
         if notes := list(self._notes()):
@@ -120,10 +129,12 @@ class StepReport:
                 yield f"{count} {words}"
 
     def _learned(self) -> Iterator[str]:
-        yield f"{_reports(self.learned)} learned from"
+        of = f" of {self.posts} post{'' if self.posts == 1 else 's'}" if self.posts else ""
+        yield f"{_reports(self.learned)}{of} learned from"
         for name, count in self.learners.items():
             yield f"{name}: {_reports(count)}"
         for count, words in (
+            (self.again, f"of them after their post was judged: {_AGAIN}"),
             (self.unclaimed, "mature, but no learner took them"),
             (self.superseded, "said less than a report taken before, or the same"),
             (self.refused, "refused: a count was smaller than before, and readers are not taken back"),
@@ -138,7 +149,7 @@ class StepReport:
         elif not self.changes:
             yield "nothing"
         for name, text in self.changes:
-            yield f"{name}: {text}"
+            yield _of(name, text)
         if self.skipped:
             yield f"the day's budget has no room for {', '.join(self.skipped)}"
 
@@ -158,6 +169,8 @@ class StepReport:
             yield f"the clock went back by {_time(self.backwards)}"
         if self.not_restored:
             yield f"no restore(), so not brought to the state in the store: {', '.join(self.not_restored)}"
+        for name, text in self.unproposed:
+            yield f"{name} could get no proposals this time: {text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +194,11 @@ class LearningStepped(Event):
     duplicate: int
     unknown: int
     changes: int
+
+
+def _of(name: str, text: str) -> str:
+    """Return what a learner says, with its name once."""
+    return text if text.startswith(f"{name}: ") else f"{name}: {text}"
 
 
 def _reports(count: int) -> str:

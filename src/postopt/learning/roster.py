@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from postopt._checks import check_name
 from postopt.errors import LearnerError, PostoptError, ReplayError, shown
 from postopt.learning.canonical import canonical, parsed
-from postopt.learning.learner import CuriousLearner, Learner, RestorableLearner
+from postopt.learning.learner import CuriousLearner, Learner, ProposingLearner, RestorableLearner
 from postopt.types import Feedback
 
 States = Mapping[str, str]
@@ -25,6 +25,8 @@ class Roster:
     """
 
     def __init__(self, learners: Iterable[Learner]) -> None:
+        if not isinstance(learners, Iterable):
+            raise ValueError(f"learners is {shown(learners)}; learners are needed, one after the other")  # noqa: TRY004 - as all others
         self._learners: dict[str, Learner] = {}
         for learner in learners:
             if not isinstance(learner, Learner):
@@ -67,6 +69,20 @@ class Roster:
             if any(taken):
                 takers.append(name)
         return takers
+
+    async def propose(self, now: float) -> tuple[tuple[str, str], ...]:
+        """Ask those who propose for proposals; return (name, why not) of those who cannot get any this time."""
+        failed = []
+        for name, learner in self._learners.items():
+            if isinstance(learner, ProposingLearner):
+                try:
+                    with _named(name, "propose"):
+                        await learner.propose(now)
+                except PostoptError as error:
+                    if not error.retryable:
+                        raise
+                    failed.append((name, str(error)))
+        return tuple(failed)
 
     def step(self, learner: Learner, now: float) -> tuple[str, ...]:
         """Let one learner take its step; return what it changed."""
@@ -132,5 +148,5 @@ def _named(name: str, call: str) -> Iterator[None]:
     except Exception as error:
         raise LearnerError(
             f"the learner {shown(name)} failed in {call}(): {type(error).__name__}: {error}",
-            hint="the step was undone as a whole; the next one begins from where the last whole one ended",
+            hint="a step that fails is undone as a whole; the next one begins from where the last whole one ended",
         ) from error

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from postopt.experiments.records import Arm, CountRow, DecisionRow, OutcomeRow, Totals
 
@@ -22,6 +22,7 @@ Marks = Mapping[str, int]
 """The number of the last row of each kind that a step has seen."""
 
 
+@runtime_checkable
 class RowStore(Protocol):
     """What a replay writes to, and a step reads from; `ExperimentStore` is one."""
 

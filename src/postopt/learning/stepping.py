@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from postopt._checks import check_amount
 from postopt.learning import feedback, log, rows, snapshot
+from postopt.learning.adding import Sum, added_up
 from postopt.learning.canonical import canonical
 from postopt.learning.increments import increment
 from postopt.learning.learner import Learner, PaidLearner
@@ -17,6 +20,8 @@ from postopt.learning.report import StepReport
 from postopt.learning.roster import Roster
 from postopt.learning.snapshot import Snapshot
 from postopt.types import Feedback
+
+_POST = attrgetter("post_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +81,12 @@ class Stepping:
         self._begin()
         previous, arrived = progress.now, progress.arrived
         window = self._settings.window
-        found = feedback.identify(self._connection, previous=previous, window=window)
-        for page in feedback.mature(self._connection, now=now, window=window):
-            known = rows.origins(self._connection, {mature.post_id for mature in page})
-            for mature in page:
-                self._learn(mature, known[mature.post_id].decisions)
+        found = self._identify()
+        for posts, reports in feedback.mature(self._connection, now=now, window=window):
+            known = rows.origins(self._connection, posts)
+            # All of them before anybody learns: learners write, and nobody writes while the reports are read.
+            for total in [total for _, group in groupby(reports, _POST) for total in added_up(self._news(group))]:
+                self._learn(total, known[total.feedback.post_id].decisions)
         changes, skipped = self._change()
         progress.version += 1
         progress.step += 1
@@ -91,7 +97,7 @@ class Stepping:
             step=progress.step,
             now=now,
             dry_run=self._dry_run,
-            waiting=feedback.waiting(self._connection, window=window),
+            waiting=feedback.waiting(self._connection, window=window, unknown=progress.unknown),
             learners=self._by_learner,
             changes=changes,
             needs=self._roster.needs(),
@@ -113,15 +119,36 @@ class Stepping:
         if not self._progress.step:
             self._keep()
 
-    def _learn(self, report: Feedback, decisions: Sequence[str]) -> None:
-        found = increment(self._connection, report) if self._settings.cumulative else report
-        if isinstance(found, str):
-            add(self._counts, {found: 1})
-            return
-        takers = self._roster.learn(decisions, found)
-        add(self._by_learner, dict.fromkeys(takers, 1))
-        add(self._counts, {"learned" if takers else "unclaimed": 1})
-        self._progress.learned(found)
+    def _identify(self) -> dict[str, int]:
+        progress, present = self._progress, rows.marks(self._connection)
+        found = feedback.identify(
+            self._connection,
+            looked=progress.looked,
+            present=present,
+            previous=progress.now,
+            window=self._settings.window,
+        )
+        progress.looked = present
+        progress.unknown += found["unknown"] - found["found"]
+        return found
+
+    def _news(self, reports: Iterator[Feedback]) -> Iterator[Feedback]:
+        """Yield what reports of one post add to those before."""
+        for report in reports:
+            found = increment(self._connection, report) if self._settings.cumulative else report
+            if isinstance(found, str):
+                add(self._counts, {found: 1})
+            else:
+                self._progress.learned(found)
+                yield found
+
+    def _learn(self, total: Sum, decisions: Sequence[str]) -> None:
+        takers = self._roster.learn(decisions, total.feedback)
+        add(self._by_learner, dict.fromkeys(takers, total.reports))
+        add(self._counts, {"learned": total.reports, "posts": 1} if takers else {"unclaimed": total.reports})
+        # A post that nobody was shown is not judged yet.
+        if takers and total.feedback.impressions and feedback.judge(self._connection, decisions):
+            add(self._counts, {"again": total.reports})
 
     def _change(self) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """Let each learner take its step, as far as the day's budget goes; return the changes and who had no turn."""

@@ -78,6 +78,14 @@ class LearnerContract:
                 taken = world.learner.learn(decision, self.feedback(decision, number))
                 require(taken is True, "learn() says True to its own decisions")
 
+    def test_a_later_report_is_its_own_too(self) -> None:
+        """One that comes after its post was judged is answered with True, whatever it teaches."""
+        with _World(self) as world:
+            world.learn()
+            for number, decision in enumerate(world.decisions, len(world.decisions)):
+                taken = world.learner.learn(decision, self.feedback(decision, number))
+                require(taken is True, "learn() says True to later reports of its own decisions")
+
     def test_a_step_says_what_it_changed(self) -> None:
         """In words, one text for each change; also with nothing to learn from, and with time going back."""
         with _World(self) as world:
@@ -87,8 +95,8 @@ class LearnerContract:
                 require(_are_texts(world.learner.needs()), "needs() returns a sequence of texts")
 
     def test_equal_histories_give_equal_states(self) -> None:
-        """A replay of the loop's log in a new store gives the same snapshot, byte for byte."""
-        with _World(self) as world, _World(self, decides=False) as again:
+        """A replay of the loop's log, later and in a new store, gives the same snapshot, byte for byte."""
+        with _World(self) as world, _World(self, decides=False, start=_LATER + 1e7) as again:
             world.learn()
             again.loop.replay(world.loop.log)
             require(again.loop.snapshot() == world.loop.snapshot(), "equal histories give equal states")
@@ -118,8 +126,8 @@ class LearnerContract:
 class _World:
     """A learner, its store, and a loop over both."""
 
-    def __init__(self, contract: LearnerContract, *, decides: bool = True) -> None:
-        self.clock = ScriptedClock(_START)
+    def __init__(self, contract: LearnerContract, *, decides: bool = True, start: float = _START) -> None:
+        self.clock = ScriptedClock(start)
         self.store = ExperimentStore(clock=self.clock, salt=b"the same for all")
         self.learner = contract.make(self.store, self.clock)
         self.decisions = list(contract.decide(self.learner, contract.n)) if decides else []
