@@ -46,7 +46,7 @@ def test_a_loop_drives_it_from_patterns_to_the_next_test(store, sentences, patte
         now[0] += 90_000.0
         loop.step(now[0])
     assert optimizer.state()["progress"]["stage"] == Stage.IDLE
-    assert len(optimizer.state()["progress"]["refused"]) == 1
+    assert len(optimizer.state()["progress"]["tried"]) == 1
 
 
 def test_what_a_miner_confirmed_becomes_an_instruction(store):

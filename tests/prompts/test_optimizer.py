@@ -15,6 +15,7 @@ from postopt.generation.prompt import RULES
 from postopt.prompts.changes import Change
 from postopt.prompts.edits import Edits
 from postopt.prompts.events import PromptPromoted, PromptRolledBack
+from postopt.prompts.lineage import Version
 from postopt.prompts.optimizer import HIDE_RATE, PromptOptimizer
 from postopt.prompts.screening import Screened
 from postopt.prompts.stages import Stage
@@ -80,6 +81,22 @@ class Readers:
                 return words
             self.post(25)
         raise AssertionError(f"{stage} was not reached: {words}")
+
+
+@pytest.fixture
+def proposing():
+    """Return a proposer that asks nobody."""
+
+    class Proposing:
+        name = "proposing"
+
+        def __init__(self, *templates):
+            self.templates = templates
+
+        async def propose(self, present, patterns, limit):
+            return [Version(template=template, proposer=self.name) for template in self.templates]
+
+    return Proposing
 
 
 @pytest.fixture
@@ -172,6 +189,17 @@ class TestLearning:
         assert store.outcome(choice.id, "click_rate").value == 3 / 200
         assert store.outcome(choice.id, "hide_rate").value == 1 / 200
 
+    def test_what_nobody_counted_is_no_outcome_and_said_to_be_missing(self, optimizer, store):
+        optimizing = optimizer(guardrails=HIDES)
+        optimizing.offer(BETTER, by="Ana")
+        optimizing.step(NOW)
+        for number in range(20):
+            choice = optimizing.choose(BRIEF, f"u{number}")
+            assert optimizing.learn(choice.id, Feedback(f"f{number}", choice.id, 200, 3, NOW))
+            assert store.outcome(choice.id, "click_rate").value == 3 / 200
+            assert store.outcome(choice.id, "hide_rate") is None
+        assert "guardrail hide_rate: no outcomes to compare, so it cannot breach" in optimizing.explain()
+
     def test_metrics_of_one_s_own_are_read(self, store):
         metric = Metric("saves", kind="mean")
         read = {"saves": lambda feedback: float(feedback.reactions)}
@@ -218,8 +246,8 @@ class TestTheWayOfABetterPrompt:
         assert 15 < len(former) < 75
         assert all(choice.propensity == pytest.approx(0.1) for choice in former)
 
-    def test_who_does_not_win_is_not_tried_again(self, optimizer, readers):
-        optimizing = optimizer(posts=100)
+    def test_who_shows_nothing_is_tried_again_only_by_hand(self, optimizer, readers, proposing):
+        optimizing = optimizer(posts=100, proposers=[proposing(BETTER)])
         optimizing.offer(BETTER, by="Ana")
         reading = readers(optimizing)
         reading.until(Stage.TEST)
@@ -227,7 +255,42 @@ class TestTheWayOfABetterPrompt:
         assert "No candidate proved better" in words[-1]
         assert optimizing.production.template == BASE
         assert optimizing.candidates == ()
+        assert asyncio.run(optimizing.propose(reading.clock())) == ()
+        assert optimizing.candidates == ()
+        assert "waits for a test" in optimizing.offer(BETTER, by="Ana")[0]
+        reading.until(Stage.TEST)
+        reading.until(Stage.IDLE)
+
+    def test_who_is_worse_is_not_tried_again(self, optimizer, readers):
+        optimizing = optimizer(posts=100)
+        optimizing.offer(BETTER, by="Ana")
+        reading = readers(optimizing, rate=lambda version: 0.01 if version == BETTER.version else 0.02)
+        reading.until(Stage.TEST)
+        reading.until(Stage.IDLE)
         assert "is known" in optimizing.offer(BETTER, by="Ana")[0]
+
+    @pytest.mark.parametrize("posts", [2000, None])
+    def test_two_that_are_equally_good_do_not_keep_each_other_back(self, optimizer, readers, posts):
+        twin, dull = PromptTemplate("Write about {topic} as of a good neighbour."), PromptTemplate("Tell of {topic}.")
+        optimizing = optimizer(posts=posts)
+        for candidate in (BETTER, twin, dull):
+            optimizing.offer(candidate, by="Ana")
+        reading = readers(optimizing, rate=lambda version: 0.03 if version in (BASE.version, dull.version) else 0.045)
+        words = reading.until(Stage.CHECK, most=80)
+        assert "won its test" in words[-1]
+        words = reading.until(Stage.WATCH, most=80)
+        assert optimizing.production.template in (BETTER, twin)
+        other = twin if optimizing.production.template == BETTER else BETTER
+        assert "waits for a test" in optimizing.offer(other, by="Ana")[0]
+
+    def test_the_better_of_two_good_ones_goes_on(self, optimizer, readers):
+        best = PromptTemplate("Write about {topic} as of a good neighbour.")
+        optimizing = optimizer(posts=2000)
+        optimizing.offer(BETTER, by="Ana")
+        optimizing.offer(best, by="Ana")
+        rates = {BETTER.version: 0.03, best.version: 0.04}
+        readers(optimizing, rate=lambda version: rates.get(version, 0.02)).until(Stage.CHECK)
+        assert [one.template for one in optimizing.candidates] == [best]
 
     def test_a_candidate_that_harms_is_paused_and_lost(self, optimizer, readers):
         optimizing = optimizer(guardrails=HIDES)
@@ -374,6 +437,13 @@ class TestProposing:
         asyncio.run(optimizer(generator=generator, calls_per_day=4).propose(NOW + 86_400))
         assert len(generator.prompts) == 8
 
+    def test_that_no_calls_are_left_is_said(self, optimizer):
+        asked = ScriptedGenerator(["{nothing}"] * 2)
+        optimizing = optimizer(generator=asked, calls_per_day=2)
+        assert asyncio.run(optimizing.propose(NOW)) == ()
+        assert asyncio.run(optimizing.propose(NOW)) == ("Nobody was asked: 0 of the 2 calls of this day are left.",)
+        assert asyncio.run(optimizer().propose(NOW)) == ()  # there is nobody to ask
+
     def test_nobody_is_asked_while_enough_wait(self, optimizer):
         optimizing = optimizer(generator=ScriptedGenerator([]), candidates=1)
         optimizing.offer(BETTER, by="Ana")
@@ -485,9 +555,21 @@ class TestState:
         optimizing.step(NOW)
         assert optimizing.needs()
 
-    def test_explains_what_waits(self, optimizer):
+    def test_invents_no_lift_before_both_prompts_have_readers(self, optimizer):
         optimizing = optimizer()
         optimizing.offer(BETTER, by="Ana")
+        optimizing.step(NOW)
+        choice = next(one for one in (optimizing.choose(BRIEF, str(n)) for n in range(50)) if one.arm == BASE.short)
+        optimizing.learn(choice.id, Feedback("f", "x", 100, 2, NOW))
+        told = optimizing.explain()
+        assert f"Prompt {BETTER.short} against {BASE.short}: nothing can be said yet, n = 0 and 1 posts" in told
+        assert f"no posts with readers yet of prompt {BETTER.short}" in told
+        assert "unbounded" not in told
+        assert "no outcomes yet" not in told
+
+    def test_explains_what_waits(self, optimizer):
+        optimizing = optimizer()
+        assert optimizing.offer(BETTER, by="Ana")[0].endswith("waits for a test: as it was given")
         assert f"Waiting for a test: {BETTER.short}." in optimizing.explain()
         optimizing.step(NOW)
         assert f"{BETTER.short} by Ana: as it was given" in optimizing.explain()
@@ -567,14 +649,24 @@ class TestTwoAtATime:
      ({"posts": 0}, "posts"),
      ({"traffic_share": 2}, "traffic_share"), ({"watch_share": 1}, "watch_share"), ({"watch_share": 0}, "watch_share"),
      ({"alpha": 1}, "alpha"), ({"alpha": float("nan")}, "alpha"), ({"calls_per_day": -1}, "calls_per_day"),
-     ({"metric": Metric("sales")}, "sales"), ({"guardrails": [Guardrail("spam")]}, "spam"), ({"clock": 3}, "clock")],
+     ({"metric": Metric("sales")}, "sales"), ({"guardrails": [Guardrail("spam")]}, "spam"), ({"clock": 3}, "clock"),
+     ({"store": None}, "store"), ({"store": "learning.db"}, "store"), ({"metric": "clicks"}, "metric"),
+     ({"guardrails": ["hides"]}, "guardrails")],
 )  # fmt: skip
 def test_refuses_settings_that_cannot_be(store, settings, words):
     with pytest.raises(ValueError, match=words):
-        PromptOptimizer(BASE, store=store, **settings)
+        PromptOptimizer(BASE, **{"store": store, **settings})
 
 
 @pytest.mark.parametrize("base", ["", "{nothing}", None, 3])
 def test_refuses_a_base_that_is_no_template(store, base):
     with pytest.raises(PromptError):
         PromptOptimizer(base, store=store)
+
+
+@pytest.mark.parametrize("template", [None, 5, [], "", "{nothing}"])
+def test_refuses_an_offer_that_is_no_template(optimizer, template):
+    with pytest.raises(PromptError):
+        optimizer().offer(template, by="Ana")
+    with pytest.raises(ValueError, match="edit"):
+        optimizer().offer(BETTER, by="Ana", edit=5)

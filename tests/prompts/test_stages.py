@@ -15,19 +15,27 @@ WATCH = CHECK.promoted(3.0)
 
 def test_the_way_of_a_winner():
     assert (TEST.stage, TEST.arms, TEST.waiting, TEST.experiment("p")) == (Stage.TEST, ("a", "b", "c"), (), "p/1/test")
-    assert (CHECK.arms, CHECK.refused, CHECK.experiment("p")) == (("a", "c"), ("b",), "p/2/check")
+    assert (CHECK.arms, CHECK.tried, CHECK.experiment("p")) == (("a", "c"), ("b",), "p/2/check")
     assert CHECK.earlier("p") == ("p/1/test",)
     assert (WATCH.production, WATCH.past, WATCH.arms, WATCH.changes) == ("c", ("a",), ("a", "c"), 1)
     assert (WATCH.experiment("p"), WATCH.earlier("p")) == ("p/3/watch", ("p/2/check", "p/1/test"))
     end = WATCH.ended(4.0)
-    assert (end.stage, end.production, end.arms, end.refused, end.since) == (Stage.IDLE, "c", (), ("b",), 4.0)
+    assert (end.stage, end.production, end.arms, end.tried, end.since) == (Stage.IDLE, "c", (), ("b",), 4.0)
+    assert end.refused == ()
     assert (IDLE.experiment("p"), TEST.earlier("p")) == ("", ())
 
 
-def test_who_loses_is_refused():
-    assert TEST.ended(2.0).refused == ("b", "c")
-    assert CHECK.ended(3.0).refused == ("b", "c")
-    assert TEST.ended(2.0).production == CHECK.ended(3.0).production == "a"
+def test_who_was_worse_is_refused_and_who_showed_nothing_was_tried():
+    end = TEST.ended(2.0, worse=["c"])
+    assert (end.refused, end.tried, end.production) == (("c",), ("b",), "a")
+    check = TEST.checked("c", 2.0, worse=["b"])
+    assert (check.refused, check.tried) == (("b",), ())
+    assert (CHECK.ended(3.0).refused, CHECK.ended(3.0).tried) == ((), ("b", "c"))
+
+
+def test_what_was_tried_may_wait_and_be_tried_again():
+    again = TEST.ended(2.0).with_waiting([Waiting("b")]).tested(["b"], 3.0)
+    assert (again.arms, again.tried, again.round) == (("a", "b"), ("c",), 2)
 
 
 @pytest.mark.parametrize("progress", [WATCH, WATCH.ended(4.0), WATCH.ended(4.0).tested(["d"], 5.0)])

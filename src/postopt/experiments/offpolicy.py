@@ -17,6 +17,7 @@ import numpy.typing as npt
 from postopt.errors import OutcomeError, shown
 from postopt.experiments.posterior import Array
 from postopt.stats.checks import check_level
+from postopt.stats.interval import Interval
 
 
 class OffPolicyEstimate(NamedTuple):
@@ -32,7 +33,7 @@ class OffPolicyEstimate(NamedTuple):
     """
 
     value: float
-    interval: tuple[float, float]
+    interval: Interval
     n: int
     effective_n: float
     mean_weight: float
@@ -113,7 +114,8 @@ def _estimate(terms: Array, weight: Array, level: float) -> OffPolicyEstimate:
     margin = NormalDist().inv_cdf((1 + level) / 2) * float(terms.std(ddof=1)) / math.sqrt(n)
     squares = float(np.sum(weight**2))
     effective = float(np.sum(weight)) ** 2 / squares if squares else 0.0
-    return OffPolicyEstimate(value, (value - margin, value + margin), n, effective, float(weight.mean()))
+    interval = Interval(value - margin, value + margin, level, n)
+    return OffPolicyEstimate(value, interval, n, effective, float(weight.mean()))
 
 
 def _read(rewards: npt.ArrayLike, propensities: npt.ArrayLike, target: npt.ArrayLike) -> tuple[Array, Array]:

@@ -81,9 +81,10 @@ class Candidates:
     def offer(self, proposal: Version, now: float) -> Sequence[str]:
         """Propose one version; for whoever is within a transaction. Returns words."""
         progress = self._ledger.progress()
-        sifted = self._sifted([proposal], progress)
+        sifted = sift([proposal], progress, self._ledger, self._checks, by_hand=True)
         if not (sifted.kept or sifted.refused):
-            return (f"Prompt {proposal.short} is known: it is in production, waits, is tried, or was tried before.",)
+            known = "it is or was in production, waits, is being tried, or was refused or rolled back before"
+            return (f"Prompt {proposal.short} is known: {known}.",)
         return self._take(sifted, (), progress.production, now)
 
     async def ask(self, now: float) -> Sequence[str]:
@@ -93,11 +94,14 @@ class Candidates:
             progress = self._ledger.progress()
             if len(progress.waiting) >= self._most:
                 return ()
-            each = max(0, self._calls_per_day - progress.asked_on(day)) // max(1, len(self._proposers))
+            left = max(0, self._calls_per_day - progress.asked_on(day))
+            each = left // max(1, len(self._proposers))
             # Counted before they are made: a process that dies in the midst cannot make them again.
             self._ledger.keep(progress.with_asked(day, each * len(self._proposers)), now)
         present = self._ledger.versions.get(progress.production)
         proposals, failures = await self._proposals(present, each)
+        if self._proposers and not each:
+            failures.append(f"Nobody was asked: {left} of the {self._calls_per_day} calls of this day are left.")
         sifted = self._sifted(proposals, progress)
         verdicts: Sequence[Screened] = ()
         if self._screen is not None and sifted.kept:
@@ -142,6 +146,6 @@ class Candidates:
                     words.append(f"Prompt {version.short} was refused: {' '.join(verdict.reasons)}")
                 else:
                     waiting.append(Waiting(version.version, verdict.score))
-                    words.append(f"Prompt {version.short} by {version.proposer} waits for a test: {version.edit}")
+                    words.append(f"Prompt {version.short} by {version.proposer} waits for a test: {version.change}")
             self._ledger.keep(progress.with_waiting(waiting).with_refused(refused), now)
         return tuple(words)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from postopt._checks import check_count, check_positive
 from postopt.generation.constraints import Constraints
+from postopt.prompts.features import DENIED, FEATURES
 from postopt.prompts.template import PromptTemplate
 from postopt.types import Brief
 
@@ -18,25 +19,52 @@ CLAIMS = (
 )  # fmt: skip
 """Promises and pressure that no learned prompt may bring in: our own list, to be added to, not a complete one."""
 
+# Of the words that a miner denies, those that mostly mean something else where a prompt has them.
+_EVERYDAY = frozenset("black white blanco blanca negro negra race dead pain warning".split())
+_DENIED = frozenset().union(*(feature.words for feature in FEATURES if feature.name in DENIED)) - _EVERYDAY
+
 # An answer that gives orders about the rules, or speaks a model's chat markup, is none that a person would write into a
 # prompt for posts. A list finds only what it names; the experiment and the check of each post stand behind it.
-_INJECTIONS = re.compile(
-    r"""
+_ORDERS = re.compile(
+    r"""(?=(  # ahead, so that "do not forget to ignore the rules" is found at its second verb, too
     \b(?:ignor\w*|disregard\w*|forget\w*|overrid\w*|bypass\w*|olvid\w*|desestim\w*|omit[ea]\w*|sáltate)\b
-        .{0,60}\b(?:instructions?|rules?|above|previous|brief|facts?|prompts?|system|
-                   instruccion\w*|reglas?|anterior\w*|encargo|hechos|datos)\b
-    | \b(?:invent|make\s+up|fabricat\w*|alter|inventa\w*)\b .{0,40}
-        \b(?:facts?|prices?|numbers?|quotes?|dates?|hechos|datos|precios?|cifras?|fechas?)\b
-    | \byou\s+are\s+now\b | \bsystem\s+prompt\b | \bjailbreak | \bdeveloper\s+mode\b | \bahora\s+eres\b
+        [^.,;:!?]{0,60}?\b(?:instructions?|rules?|above|previous|brief|facts?|prompts?|system|training|guidelines?|
+                   (?:you|we|i)\s(?:were|was|are|have\sbeen|has\sbeen)\s(?:told|given|taught|asked)|
+                   (?:was|were|is|been)\ssaid|everything\syou|
+                   instruccion\w*|reglas?|anterior\w*|encargo|hechos|datos|te\s(?:han\s)?(?:dij\w+|dicho|pid\w+))\b
+    | \b(?:invent(?:ing)?|mak(?:e|ing)\sup|fabricat\w*|inventa\w*|alter(?:ing)?|chang(?:e|ing)|modify(?:ing)?|
+            adjust(?:ing)?|round(?:ing)?|inflat(?:e|ing)|rais(?:e|ing)|lower(?:ing)?|falsif\w+|cambia\w*|modific\w+|altera\w*|
+            redondea\w*|ajusta\w*)
+        (?:\s(?:the|a|an|any|all|some|its|their|your|our|these|those|of|up|down|new|stated|given|exact|real|brief'?s|
+              el|la|los|las|un|una|unos|unas|sus?|algún|algunos|algunas|todos|todas)){0,5}
+        \s(?:facts?|prices?|numbers?|quotes?|dates?|amounts?|figures|discounts?|
+            hechos|datos|precios?|cifras?|números?|fechas?|citas|descuentos?)\b
+    | \bexaggerat\w* | \bexager\w+
+    ))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_MARKUP = re.compile(
+    r"""
+    \byou\s+are\s+now\b | \bsystem\s+prompt\b | \bjailbreak | \bdeveloper\s+mode\b | \bahora\s+eres\b
     | <\|?/?(?:system|user|assistant|im_start|im_end|s|inst|script)\b | \[/?inst\] | ^\s*(?:system|assistant|user)\s*:
     """,
-    re.IGNORECASE | re.VERBOSE | re.MULTILINE | re.DOTALL,
+    re.IGNORECASE | re.VERBOSE | re.MULTILINE,
+)
+# "Never forget the facts" is the opposite of such an order. "Never hesitate to forget them" is one.
+_NOT = re.compile(
+    r"\b(?:not|never|don['’]t|cannot|can['’]t|without|avoid|no|nunca|jamás|sin|evita)"
+    r"(?:\s(?:ever|just|simply|to|or|lo|la|los|las))?\s$",
+    re.IGNORECASE,
 )
 
-# What a prompt states and a reader could check: links, addresses, numbers with their signs.
-_STATED = re.compile(
-    r"(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w+|[$€£]?\d+(?:[.,:/-]\d+)*(?:\s?[%$€£])?"
+# What a prompt states and a reader could check: links, addresses, numbers with their signs. A full stop after a link is
+# the sentence's. A link may lack its scheme: a name, a dot and letters without a space between; "p.ej." is none.
+_LINK = re.compile(
+    r"(?:https?://|www\.)\S*[^\s.,;:!?'\")\]}>»”’…]"
+    r"|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*\.\w+"
+    r"|(?<![\w@./-])(?:[\w-]{1,63}\.)+(?!ej\b)(?:[a-z]{2,24}|(?i:com|net|org|info|biz|io|co|me|app|shop))\b(?:/[^\s.,;:!?'\")]*)?"
 )
+_NUMBER = re.compile(r"[$€£]?\d+(?:[.,:/-]\d+)*(?:\s?[%$€£])?")
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 _SENTENCE = re.compile(r"[.!?:;\n]+")
 _PLACE = re.compile(r"\{[a-z_]+\}")
@@ -50,12 +78,18 @@ class Checks:
 
     - Places: it names every part of a brief that the present prompt names, or `{brief}`.
     - Facts: links, addresses and numbers of the present prompt are in it, and no others.
-    - Words: none of `forbidden`, nothing that orders a model about (a list of phrases, not a proof).
+    - Words: none of `forbidden`, none of what a miner denies (fear, grief, the reader's own attributes), nothing that
+      orders a model to drop rules or to change facts.
     - Length: at most `growth` times the present prompt's characters, or `room` more, whichever allows more.
     - Readability: no sentence longer than `sentence` words, and no word three times in a row. Nothing finer: formulas
       for readability are made for prose of 100 words and more (R. Flesch, 1948), and prompts are shorter.
     - News: it is no near copy of a version that was tried or refused: the same instructions, and of the triples of
       successive words in the text `alike` in common (Jaccard).
+
+    Lists of words and phrases are no proof: they find what they name, in English and Spanish, and whoever words it
+    otherwise gets past them. They keep out what language models write by mistake, and plain injections. Behind them
+    stand the check of each post against its brief, the experiment with its guardrails, and a person who reads the diff.
+    Now and then they refuse what is harmless, which costs a candidate.
 
     Args:
         forbidden: words and claims, as in a brief; `CLAIMS` unless given.
@@ -104,8 +138,7 @@ class Checks:
             yield f"It lacks {', '.join(f'{{{name}}}' for name in sorted(lost))}."
 
     def _facts(self, candidate: PromptTemplate, present: PromptTemplate) -> Iterable[str]:
-        # Instructions give counts ("two sentences"), which are no facts.
-        had, has = (set(_STATED.findall(f"{one.text}\n{one.system}")) for one in (present, candidate))
+        had, has = _stated(present), _stated(candidate)
         if had - has:
             yield f"It lost {_listed(had - has)}."
         if has - had:
@@ -114,6 +147,7 @@ class Checks:
     def _words(self, candidate: PromptTemplate, present: PromptTemplate) -> Iterable[str]:
         had, has = _whole(present), _whole(candidate)
         brought = set(self._forbidden.forbidden_in(has)) - set(self._forbidden.forbidden_in(had))
+        brought |= _denied(has) - _denied(had)
         if brought:
             yield f"It brings in {_listed(brought)}."
         if _ordered(has) - _ordered(had):
@@ -147,8 +181,20 @@ def _whole(template: PromptTemplate) -> str:
     return "\n".join((template.text, template.system, *template.instructions))
 
 
+def _stated(template: PromptTemplate) -> set[str]:
+    links = set(_LINK.findall(_whole(template)))
+    # Instructions give counts ("two sentences"), which are no facts. A number in a link is part of that.
+    return links | set(_NUMBER.findall(_LINK.sub(" ", f"{template.text}\n{template.system}")))
+
+
+def _denied(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold())) & _DENIED
+
+
 def _ordered(text: str) -> set[str]:
-    return {" ".join(found.group().split()).casefold() for found in _INJECTIONS.finditer(text)}
+    told = " ".join(text.split())
+    orders = [found.group(1) for found in _ORDERS.finditer(told) if not _NOT.search(told[: found.start()][-30:])]
+    return {" ".join(found.split()).casefold() for found in (*orders, *_MARKUP.findall(text))}
 
 
 def _longest_sentence(template: PromptTemplate) -> int:

@@ -61,7 +61,7 @@ class PromptDiff:
 
 
 def _reasons(step: Version) -> Iterator[str]:
-    yield f"{step.short} by {step.proposer}: {step.edit or 'as it was given'}"
+    yield f"{step.short} by {step.proposer}: {step.change}"
     for seen in step.evidence:
         yield f"  {seen.words()}"
 

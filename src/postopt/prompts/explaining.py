@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from postopt.experiments.decision import Decision
+from postopt.experiments.decision import Decision, State
+from postopt.prompts.comparing import compared
 from postopt.prompts.ledger import PromptLedger
 from postopt.prompts.stages import Progress, Stage
 from postopt.prompts.template import short
@@ -14,6 +15,13 @@ _DOING = {
     Stage.TEST: "Candidates are being tried beside it.",
     Stage.CHECK: "The winner of the last test is being checked on posts that took no part in the test.",
     Stage.WATCH: "The former prompt still writes a few posts, to compare it with.",
+}
+_STATES = {
+    State.RUNNING: "running",
+    State.WINNER: "over; one prompt beats each other one",
+    State.NO_WINNER: "over",
+    State.INVALID: "invalid",
+    State.STOPPED: "stopped",
 }
 _SHOWN = 5  # changes, the last ones
 
@@ -30,10 +38,11 @@ def _lines(name: str, progress: Progress, decision: Decision | None, ledger: Pro
     for version in progress.arms:
         if version != progress.production:
             arm = ledger.versions.get(version)
-            yield f"  {arm.short} by {arm.proposer}: {arm.edit or 'as it was given'}"
+            yield f"  {arm.short} by {arm.proposer}: {arm.change}"
             yield from (f"    made of {seen.words()}" for seen in arm.evidence)
     if decision is not None:
-        yield str(decision)
+        yield f"Experiment {decision.experiment} is {_STATES[decision.state]}."
+        yield from (f"  {line}" for line in compared(decision))
     if progress.waiting:
         yield f"Waiting for a test: {', '.join(short(one.version) for one in progress.waiting)}."
     for change in ledger.changes()[-_SHOWN:]:

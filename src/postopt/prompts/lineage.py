@@ -116,6 +116,11 @@ class Version:
         """The beginning of the version, for people."""
         return self.template.short
 
+    @property
+    def change(self) -> str:
+        """What was changed, or that nobody said so."""
+        return self.edit or "as it was given"
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
         return {

@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from postopt._checks import check_callable, check_count, check_name, check_positive
+from postopt._checks import check_count, check_name
 from postopt.clock import Clock
-from postopt.errors import PromptError, shown
+from postopt.errors import shown
 from postopt.experiments.guardrails import Guardrail
 from postopt.experiments.publishing import EventSink
 from postopt.experiments.records import Metric
@@ -18,6 +18,7 @@ from postopt.prompts.candidates import Candidates, Miner
 from postopt.prompts.changes import Change
 from postopt.prompts.checks import Checks
 from postopt.prompts.choice import PromptChoice
+from postopt.prompts.comparing import needed
 from postopt.prompts.diff import PromptDiff
 from postopt.prompts.edits import Edits
 from postopt.prompts.explaining import explained
@@ -27,6 +28,7 @@ from postopt.prompts.proposers import Proposer
 from postopt.prompts.readings import READINGS, Reading
 from postopt.prompts.rewriting import Rewriter
 from postopt.prompts.screening import Screen
+from postopt.prompts.settings import check_metrics, check_place, check_posts, check_shares, check_template
 from postopt.prompts.stages import Progress, Stage
 from postopt.prompts.template import DEFAULT, PromptTemplate, short
 from postopt.prompts.trials import Trials
@@ -45,6 +47,11 @@ class PromptOptimizer:
     the prompt in production -> a re-CHECK of the test's winner on posts that took no part in the test -> production ->
     a WATCH, in which the former prompt still writes a few posts, and takes over again if the new one does harm.
 
+    Candidates are compared with the prompt in production, at a level that is divided by their number and holds at all
+    looks. A test is over as soon as one of them beats that prompt and none of the others could still be better without
+    beating it, too, or after `posts`; the best of those that beat it is checked. Candidates that are equally good do
+    not keep each other back.
+
     Why a re-check: the winner of a test is the luckiest of several, so its lift in the test is too high on average. A
     second experiment with new posts knows nothing of that luck. Both hold at `alpha`, so that a candidate which is no
     better passes both in less than `alpha` squared of all rounds.
@@ -57,8 +64,9 @@ class PromptOptimizer:
     Laws:
         - Nothing goes to production on its own score, its proposer's or its screening's: those decide who is tried.
         - One post has one prompt while an experiment lasts, whoever asks again; else it is the prompt in production.
-        - A rollback holds for every post chosen after it, in each process on the same store. What was rolled back or
-          lost is not proposed again.
+        - A rollback holds for every post chosen after it, in each process on the same store.
+        - What was rolled back, was shown to be worse, or did harm is not proposed again. What was tried and showed
+          nothing, or was second, is proposed again only by a person (`offer`).
         - Each change is one transaction of the store, and doing it again changes nothing: a process that is killed
           between two of them, or a second one, goes on exactly there.
         - Every rendered prompt has all facts of its brief (`PromptTemplate`), and no candidate may drop a place, a
@@ -85,7 +93,7 @@ class PromptOptimizer:
         guardrails: what no candidate may make worse.
         readings: metric's name -> how a report about a post is read, for metrics of one's own.
         candidates: most that are tried at one time.
-        posts: outcomes after which an experiment ends; None for no end, which never gives up a candidate either.
+        posts: outcomes after which an experiment ends; None for no end, which gives up no candidate that is as good.
         traffic_share: of the posts that take part in tests and re-checks.
         watch_share: of the posts that the former prompt still writes during a watch.
         alpha: probability of a false winner of one experiment.
@@ -132,25 +140,12 @@ class PromptOptimizer:
         clock: Clock = time.time,
         events: EventSink | None = None,
     ) -> None:
-        check_callable("clock", clock, "returns seconds since the epoch")
-        self.name = check_name("name", name)
-        if not name.isprintable():
-            raise ValueError(f"name is {shown(name)}; printable characters are needed")
-        for one in (metric, *(rail.metric for rail in guardrails)):
-            if one.name not in readings:
-                raise ValueError(f"readings has none for the metric {shown(one.name)}; allowed: {', '.join(readings)}")
-        for share, value in (("traffic_share", traffic_share), ("watch_share", watch_share), ("alpha", alpha)):
-            if check_positive(share, value, "a share") > 1:
-                raise ValueError(f"{share} is {shown(value)}; a share, at most 1, is needed")
-        if watch_share == 1 or alpha == 1:
-            raise ValueError(f"watch_share and alpha are {watch_share} and {alpha}; less than 1 is needed")
-        template = PromptTemplate(base) if isinstance(base, str) else base
-        if not isinstance(template, PromptTemplate):
-            raise PromptError(f"base is {shown(base)}; a PromptTemplate or its text is needed")
-        self.store = store
-        self.failed_events = 0
+        check_place(store, name, clock)
+        check_metrics(metric, guardrails, readings)
+        check_shares(traffic_share, watch_share, alpha)
+        self.name, self.store, self.failed_events = name, store, 0
         self._most = check_count("candidates", candidates)
-        base_version = Version(template=template, edit="the base prompt")
+        base_version = Version(template=check_template("base", base), edit="the base prompt")
         self._ledger = PromptLedger(store, base_version, name)
         self._trials = Trials(
             name,
@@ -159,7 +154,7 @@ class PromptOptimizer:
             guardrails=guardrails,
             readings=readings,
             alpha=alpha,
-            posts=None if posts is None else check_count("posts", posts),
+            posts=check_posts(posts),
             traffic_share=traffic_share,
             watch_share=watch_share,
             clock=clock,
@@ -223,8 +218,8 @@ class PromptOptimizer:
     def learn(self, decision_id: str, feedback: Feedback) -> bool:
         """Take a report about one post; False if its prompt was not chosen here.
 
-        The first report about a post counts for it. One about a post without impressions says nothing and counts as
-        taken.
+        The first report about a post counts for it, for each metric that it says something of: a report that nobody
+        counted hides for is no outcome of the hide rate, and one about a post without impressions none at all.
         """
         return self._trials.learn(self._ledger.progress(), decision_id, feedback)
 
@@ -251,7 +246,8 @@ class PromptOptimizer:
         """Ask those who think of candidates, check and screen what they say, and let it wait for a test.
 
         Nothing is asked while as many candidates wait as can be tried at one time, or once `calls_per_day` are used,
-        which count before they are made. Cancelled or killed, it leaves nothing behind but that count.
+        which count before they are made; the latter is said. Cancelled or killed, it leaves nothing behind but that
+        count.
 
         Returns:
             In words, who failed, and which candidates wait or were refused and why.
@@ -263,14 +259,18 @@ class PromptOptimizer:
     ) -> Sequence[str]:
         """Propose a prompt by hand; it is checked, waits for a test, and is promoted only like any other.
 
+        One that was tried before and not shown to be worse may be tried again like this.
+
         Returns:
             In words, that it waits, or why it does not.
 
         Raises:
             PromptError: it is no template.
+            ValueError: `by` is no name, or `edit` no text.
         """
-        offered = PromptTemplate(template) if isinstance(template, str) else template
-        proposer = check_name("by", by)
+        offered, proposer = check_template("template", template), check_name("by", by)
+        if not isinstance(edit, str):
+            raise ValueError(f"edit is {shown(edit)}; a text is needed")  # noqa: TRY004 - as all others
         with self.store.transaction():
             parents = (self._ledger.progress().production,)
             proposal = Version(template=offered, parents=parents, edit=edit, proposer=proposer)
@@ -319,7 +319,10 @@ class PromptOptimizer:
     def needs(self) -> Sequence[str]:
         """Return in words what it would take to know more about what is being tried."""
         progress = self._ledger.progress()
-        return () if progress.stage is Stage.IDLE else self._trials.current(progress).needs()
+        if progress.stage is Stage.IDLE:
+            return ()
+        decision = self._trials.current(progress).decide()
+        return tuple(f"{decision.experiment}: {reason}" for reason in needed(decision))
 
     def state(self) -> dict[str, Any]:
         """Return everything learned as plain JSON; equal for equal histories."""

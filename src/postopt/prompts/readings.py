@@ -14,8 +14,10 @@ Reading: TypeAlias = Callable[[Feedback], float | None]
 
 def _per_impression(count: str) -> Reading:
     def read(feedback: Feedback) -> float | None:
-        # A post that nobody was shown says nothing of its prompt: it is no outcome, least of all one of 0.
-        return getattr(feedback, count) / feedback.impressions if feedback.impressions else None
+        # A post that nobody was shown says nothing of its prompt, and hides that nobody counted are not no hides:
+        # neither is an outcome, least of all one of 0.
+        value = getattr(feedback, count)
+        return None if value is None or not feedback.impressions else value / feedback.impressions
 
     return read
 

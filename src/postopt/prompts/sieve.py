@@ -31,10 +31,15 @@ class Sifted(NamedTuple):
         )
 
 
-def sift(proposals: Iterable[Version], progress: Progress, ledger: PromptLedger, checks: Checks) -> Sifted:
-    """Check proposals against the prompt in production, and against all that was tried, refused or is waiting."""
+def sift(
+    proposals: Iterable[Version], progress: Progress, ledger: PromptLedger, checks: Checks, *, by_hand: bool = False
+) -> Sifted:
+    """Check proposals against the prompt in production, and against all that was tried, refused or is waiting.
+
+    A person may propose once more what was tried and not shown to be worse.
+    """
     present = ledger.versions.get(progress.production)
-    known = _known(progress)
+    known = _known(progress, () if by_hand else progress.tried)
     earlier = [ledger.versions.get(version).template for version in known]
     kept: list[Version] = []
     refused = []
@@ -49,6 +54,6 @@ def sift(proposals: Iterable[Version], progress: Progress, ledger: PromptLedger,
     return Sifted(tuple(kept), tuple(refused))
 
 
-def _known(progress: Progress) -> Sequence[str]:
+def _known(progress: Progress, tried: Sequence[str]) -> Sequence[str]:
     waiting = (one.version for one in progress.waiting)
-    return tuple(dict.fromkeys((*progress.refused, *progress.past, *progress.arms, *waiting)))
+    return tuple(dict.fromkeys((*progress.refused, *tried, *progress.past, *progress.arms, *waiting)))

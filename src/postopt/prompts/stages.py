@@ -10,7 +10,7 @@ from typing import Any, Self
 from postopt.errors import PromptError, shown
 
 MOST_WAITING = 20  # candidates that wait for a test; more would be stale before their turn; arbitrary
-MOST_REFUSED = 500  # versions that are remembered as refused, the last ones; arbitrary
+MOST_REFUSED = 500  # versions that are remembered as refused or as tried, the last ones; arbitrary
 MOST_PAST = 50  # former prompts of production, the last ones; arbitrary
 
 
@@ -49,7 +49,8 @@ class Progress:
         round: number of the last experiment; each has one of its own, so that no two share their units.
         arms: versions of the experiment, its control first; empty while there is none.
         waiting: candidates, the first to be tested first.
-        refused: versions that are not proposed again.
+        refused: versions that are not proposed again: they broke a check, were worse, did harm, or were rolled back.
+        tried: versions that were not promoted, and not shown to be worse; only by hand they are proposed again.
         day: UTC day, since the epoch, for which `asked` counts.
         asked: calls that proposers were allowed that day.
         since: when the last change of stage or production was, in seconds since the epoch.
@@ -63,6 +64,7 @@ class Progress:
     arms: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     refused: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
     day: int = 0
     asked: int = 0
     since: float = 0.0
@@ -70,7 +72,7 @@ class Progress:
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain JSON types."""
-        lists = {name: list(getattr(self, name)) for name in ("past", "arms", "refused")}
+        lists = {name: list(getattr(self, name)) for name in ("past", "arms", "refused", "tried")}
         return {**asdict(self), **lists, "stage": str(self.stage), "waiting": [asdict(one) for one in self.waiting]}
 
     @classmethod
@@ -81,7 +83,7 @@ class Progress:
             PromptError: this is something else.
         """
         try:
-            lists = {name: tuple(data[name]) for name in ("past", "arms", "refused")}
+            lists = {name: tuple(data[name]) for name in ("past", "arms", "refused", "tried")}
             waiting = tuple(Waiting(**one) for one in data["waiting"])
             return cls(**{**data, **lists, "stage": Stage(data["stage"]), "waiting": waiting})
         except (KeyError, TypeError, ValueError) as error:
@@ -128,14 +130,15 @@ class Progress:
             round=self.round + 1,
             arms=(self.production, *versions),
             waiting=tuple(one for one in self.waiting if one.version not in versions),
+            tried=tuple(one for one in self.tried if one not in versions),
             since=at,
         )
 
-    def checked(self, winner: str, at: float) -> Self:
-        """Begin to try the winner of a test once more; the other candidates are refused."""
+    def checked(self, winner: str, at: float, worse: Iterable[str] = ()) -> Self:
+        """Begin to try the winner of a test once more; of the other candidates, those that were worse are refused."""
         others = [version for version in self.arms[1:] if version != winner]
         arms = (self.production, winner)
-        return replace(self.with_refused(others), stage=Stage.CHECK, round=self.round + 1, arms=arms, since=at)
+        return replace(self._lost(others, worse), stage=Stage.CHECK, round=self.round + 1, arms=arms, since=at)
 
     def promoted(self, at: float) -> Self:
         """Bring the candidate of the check into production, beside a few posts of the former prompt."""
@@ -152,13 +155,13 @@ class Progress:
             changes=self.changes + 1,
         )
 
-    def ended(self, at: float) -> Self:
-        """End what is going on; candidates that are not in production are refused."""
+    def ended(self, at: float, worse: Iterable[str] = ()) -> Self:
+        """End what is going on; of the candidates that are not in production, those that were worse are refused."""
         lost = [version for version in self.arms if version != self.production and version not in self.past]
-        return replace(self.with_refused(lost), stage=Stage.IDLE, arms=(), since=at)
+        return replace(self._lost(lost, worse), stage=Stage.IDLE, arms=(), since=at)
 
     def rolled_back(self, at: float) -> Self:
-        """Go back to the former prompt of production; the present one, and what is being tried, is refused.
+        """Go back to the former prompt of production; the present one is refused, and what is being tried ends.
 
         Raises:
             PromptError: there is none.
@@ -169,3 +172,10 @@ class Progress:
         past = self.past[:-1]
         back = replace(ended, production=self.past[-1], past=past, waiting=(), changes=self.changes + 1)
         return back.with_refused((self.production,))
+
+    def _lost(self, versions: Sequence[str], worse: Iterable[str]) -> Self:
+        """Refuse those that were worse, and remember the others as tried."""
+        refused = set(worse)
+        tried = tuple(version for version in versions if version not in refused)
+        others = self.with_refused(version for version in versions if version in refused)
+        return replace(others, tried=(*self.tried, *tried)[-MOST_REFUSED:])
