@@ -23,7 +23,11 @@ READS_A_CLOCK = {
 }
 CHANCE = ("random.", "numpy.random.", "secrets.", "uuid.uuid", "os.urandom")
 # Names that nobody else may have: what they are decides nothing, and each can be passed in.
-UNIQUE = {("generation/choosing.py", "secrets.token_hex"), ("experiments/storefile.py", "secrets.token_bytes")}
+UNIQUE = {
+    ("experiments/storefile.py", "secrets.token_bytes"),
+    ("generation/choosing.py", "secrets.token_hex"),
+    ("selection/choice.py", "secrets.token_hex"),
+}
 SEEDED = {"random.Random", "numpy.random.default_rng"}
 SLEEPS = {"time.sleep", "asyncio.sleep", "anyio.sleep", "trio.sleep"}
 

@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from postopt.selection.pacing import DailyPace
 
@@ -106,14 +108,71 @@ class TestLaws:
         pace.spend(0.1, [0.1, 0.1], 0.0)
         assert pace.cost_weight == 0
 
-    def test_what_was_spent_earlier_is_taken_up(self):
+    def test_the_first_day_goes_on_as_if_it_had_begun_with_the_first_call(self):
         pace = DailyPace(1.0)
-        pace.restore(4, 0.75)
         pace.begin(DAY * 4.5)
-        assert pace.spent == 0.75
-        assert pace._calls_left(DAY * 4.5 + 600) == pytest.approx(DAY / 2 / 600, rel=0.02)  # as if it began at noon
-        pace.restore(3, 0.1)
-        assert pace.spent == 0.75
-        pace.restore(5, 0.0)
-        assert pace.spent == 0
+        assert pace._calls_left(DAY * 4.5 + 600) == pytest.approx(DAY / 2 / 600, rel=0.02)
+        pace.begin(DAY * 5)
         assert pace._usual[12] == 1
+
+
+class Till:
+    """A budget that several share, as a store keeps it."""
+
+    def __init__(self, budget):
+        self.budget, self.reserved, self.asked = budget, 0.0, 0
+
+    def let(self, pace, costs, now):
+        """Let a pace spend the dearest that it may, or nothing; return what it spent."""
+        pace.begin(now)
+        while wanted := pace.wanted(costs, now):
+            got = max(min(wanted, round(self.budget - self.reserved, 12)), 0.0)
+            self.reserved = round(self.reserved + got, 12)
+            self.asked += 1
+            pace.granted(pace.day, wanted, got, self.reserved)
+        most = pace.affordable(costs, now)
+        able = [cost for cost in costs if cost <= most]
+        if not able:
+            return 0.0
+        pace.spend(max(able), costs, now)
+        return max(able)
+
+
+class TestShared:
+    @given(st.lists(st.tuples(st.integers(0, 2), st.floats(1e-6, 0.3)), max_size=120))
+    @settings(deadline=None)
+    def test_all_together_never_spend_more_than_the_budget(self, calls):
+        till, paces = Till(1.0), [DailyPace(1.0, shared=True) for _ in range(3)]
+        spent = sum(till.let(paces[who], [cost, cost / 7], 3600.0 * 23) for who, cost in calls)
+        assert spent <= 1.0 + 1e-9
+        assert spent <= till.reserved + 1e-9
+
+    def test_asks_seldom_and_what_is_lost_at_its_end_is_little(self):
+        till, pace = Till(1.0), DailyPace(1.0, shared=True)
+        spent = sum(till.let(pace, [1e-5], DAY / 2 + call) for call in range(20_000))
+        assert spent == pytest.approx(0.2)
+        assert till.reserved - spent <= 0.01
+        assert till.asked < 150
+
+    def test_what_others_were_granted_counts_as_spent(self):
+        till = Till(1.0)
+        one, other = DailyPace(1.0, shared=True), DailyPace(1.0, shared=True)
+        while till.let(one, [0.3], DAY - 1):
+            pass
+        assert till.let(other, [0.3, 0.05], DAY - 1) == 0.05
+        assert other.spent == pytest.approx(0.95)
+
+    def test_the_next_day_begins_with_nothing_granted(self):
+        till, pace = Till(1.0), DailyPace(1.0, shared=True)
+        assert till.let(pace, [0.4], 0.0)
+        pace.begin(DAY)
+        pace.granted(0, 1.0, 1.0, 1.0)  # which comes late, for the day before
+        assert pace.wanted([0.4], DAY) == 0.4
+
+    def test_the_child_of_a_fork_leaves_the_rest_to_its_parent(self):
+        till, pace = Till(1.0), DailyPace(1.0, shared=True)
+        till.let(pace, [0.1], DAY - 1)
+        pace.leave()
+        assert pace.wanted([0.1], DAY - 1) == 0.1
+        assert till.let(pace, [0.1], DAY - 1) == 0.1
+        assert pace.spent == pytest.approx(till.reserved)

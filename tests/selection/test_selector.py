@@ -20,9 +20,9 @@ from postopt.errors import (
 from postopt.experiments.store import ExperimentStore
 from postopt.resilience.breaker import CircuitBreaker
 from postopt.resilience.price import Price
-from postopt.selection import selector as module
+from postopt.selection import memory
 from postopt.selection.candidate import Candidate
-from postopt.selection.choice import Choice
+from postopt.selection.choice import FORGOTTEN, Choice
 from postopt.selection.selector import ModelSelector
 from postopt.types import Brief, Feedback
 
@@ -36,8 +36,8 @@ def warm(candidates=(CHEAP, DEAR), rows=WARM, **arguments):
     return selector
 
 
-def feedback(clicks, impressions=100, number=0):
-    return Feedback(f"report {number}", "post", impressions, clicks, 0.0)
+def feedback(clicks):
+    return Feedback("report", "post", 100, clicks, 0.0)
 
 
 class TestSelect:
@@ -205,14 +205,6 @@ class TestBudget:
         assert dear["code"] > dear["ad"]
         assert 0 < dear["code"] < 100
 
-    def test_is_known_to_the_next_selector_on_the_same_store(self):
-        store = ExperimentStore()
-        first = warm(budget=0.1, store=store, clock=lambda: 0.0)
-        for _ in range(4):
-            first.select({"task": "code"})
-        again = ModelSelector([CHEAP, DEAR], budget=0.1, store=store, clock=lambda: 0.0)
-        assert again._pace.spent == pytest.approx(first._pace.spent)
-
 
 class TestLearn:
     def test_an_outcome_counts_once(self):
@@ -221,7 +213,7 @@ class TestLearn:
         assert selector.learn(choice, 0.0)
         state = selector.state()
         assert not selector.learn(choice, 0.0)
-        assert selector.state() == state == {"learned": {'[["task","ad"]]': {"dear": [1.0, 0.0]}}}
+        assert selector.state() == state == {"learned": {'[["task","ad"]]': {"dear": [1.0, 0.0]}}, "rewards": {}}
 
     def test_what_disappoints_is_chosen_less(self):
         selector = warm(explore=0.0)
@@ -236,7 +228,7 @@ class TestLearn:
         choice = selector.select({"task": "ad"})
         with pytest.raises(OutcomeError):
             selector.learn(choice, outcome)
-        assert selector.state() == {"learned": {}}
+        assert selector.state() == {"learned": {}, "rewards": {}}
         assert selector.learn(choice, 1)
 
     @pytest.mark.parametrize("score", [math.nan, -0.1, 2.0, "good", None])
@@ -286,11 +278,34 @@ class TestLearn:
         selector.warm_start(rows[:55])
         assert selector.learn(choice, 0.5)
 
-    def test_an_id_is_only_known_with_a_store(self):
+    def test_a_choice_is_known_by_its_id_without_a_store(self):
         selector = warm()
+        choice = selector.select({"task": "ad"})
+        assert selector.learn(choice.id, 0.5) is True
+        assert selector.learn(choice.id, 0.5) is selector.learn(choice, 0.5) is False
+        assert selector.state()["learned"] == {'[["task","ad"]]': {"dear": [1.0, 0.5]}}
         with pytest.raises(UnknownAssignmentError):
-            selector.learn(selector.select({}).id, 0.5)
+            selector.learn("some id", 0.5)
         assert selector.learn("some id", feedback(5)) is False
+
+    def test_only_the_last_choices_are_known_by_their_ids(self, monkeypatch):
+        monkeypatch.setattr(memory, "REMEMBERED", 10)
+        selector = warm()
+        choices = [selector.select({"task": "ad"}) for _ in range(11)]
+        with pytest.raises(UnknownAssignmentError):
+            selector.learn(choices[0].id, 0.5)
+        assert all(selector.learn(choice, 0.5) for choice in choices)
+
+    def test_what_is_undone_without_a_store_may_be_learned_again(self):
+        selector = warm()
+        one, other = selector.select({"task": "ad"}), selector.select({"task": "ad"})
+        selector.learn(one.id, 0.5)
+        before = selector.state()
+        selector.learn(other.id, 0.1)
+        selector.restore(before)
+        assert selector.state() == before
+        assert not selector.learn(one.id, 0.5)
+        assert selector.learn(other.id, 0.1)
 
 
 class TestStore:
@@ -307,7 +322,7 @@ class TestStore:
                 again.learn("nobody's", 0.5)
         with ExperimentStore(path) as store:
             third = ModelSelector([CHEAP, DEAR], store=store)
-            assert third.state() == {"learned": {'[["task","ad"]]': {"dear": [1.0, 0.25]}}}
+            assert third.state()["learned"] == {'[["task","ad"]]': {"dear": [1.0, 0.25]}}
             assert third.select({"task": "code"}).scores["cheap"] == pytest.approx(0.2, abs=0.05)
 
     def test_what_is_logged_holds_the_propensity_and_no_text(self):
@@ -328,23 +343,43 @@ class TestStore:
     def test_ids_differ_between_selectors_of_one_seed(self):
         store = ExperimentStore()
         assert warm(store=store).select({}).id != warm(store=store).select({}).id
-        assert warm().select({}).id == warm().select({}).id
+        assert warm().select({}).id != warm().select({}).id
 
-    def test_a_report_on_readers_is_learned_as_clicks_per_impression(self):
+    def test_making_one_writes_nothing_that_depends_on_when_or_how_often(self):
+        def written(times):
+            store = ExperimentStore(salt=b"the same", clock=lambda: 5.0)
+            for now in times:
+                ModelSelector([CHEAP, DEAR], store=store, budget=1.0, clock=lambda now=now: now)
+            with store.transaction() as connection:
+                return [
+                    connection.execute(f"SELECT * FROM {table}").fetchall()
+                    for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+                ]
+
+        assert written([1.0]) == written([2.0, 86_400.0 * 7, 3.0])
+
+    def test_an_outcome_below_what_the_text_had_added_is_kept(self):
+        rows = [({"text": f"{'red' if n % 2 else 'blue'} {n}"}, {"cheap": n % 2, "dear": 0.5}) for n in range(200)]
         store = ExperimentStore()
-        selector = warm(store=store, explore=0.0)
-        choice = selector.select({"task": "ad"})
-        assert selector.learn("of another", feedback(5)) is False
-        assert selector.learn(choice.id, feedback(0, impressions=0)) is True
-        assert store.outcome(choice.id, "outcome") is None
-        for clicks in (20, 30):
-            assert selector.learn(choice.id, feedback(clicks)) is True
-        assert store.outcome(choice.id, "outcome").value == 0.2
+        selector = warm(rows=rows, store=store)
+        choice = selector.select({"text": "red 3"})
+        assert choice.written.added > 0.1
+        assert selector.learn(choice.id, 0.0)
+        (sums,) = selector.state()["learned"].values()
+        assert sums["cheap"] == [1.0, pytest.approx(-choice.written.added)]
 
-    def test_a_reward_out_of_range_is_refused(self):
-        selector = warm(store=ExperimentStore(), reward=lambda report: report.clicks)
-        with pytest.raises(OutcomeError, match="reward"):
-            selector.learn(selector.select({}).id, feedback(20))
+    def test_after_a_restart_a_choice_says_that_texts_are_not_known_until_the_next_warm_start(self):
+        rows = [({"text": f"red {n}"}, {"cheap": 0.5, "dear": 0.5}) for n in range(60)]
+        store = ExperimentStore()
+        assert FORGOTTEN not in warm(rows=rows, store=store).select({"text": "red 7"}).reasons
+        again = ModelSelector([CHEAP, DEAR], store=store)
+        assert FORGOTTEN in again.select({"text": "red 7"}).reasons
+        assert FORGOTTEN not in again.select({"task": "ad"}).reasons
+        again.warm_start(rows)
+        again.restore({})
+        assert FORGOTTEN not in again.select({"text": "red 7"}).reasons
+        warm(store=store)  # without texts there is nothing to forget
+        assert FORGOTTEN not in ModelSelector([CHEAP, DEAR], store=store).select({"text": "red 7"}).reasons
 
     def test_restore_reads_what_others_learned(self):
         store = ExperimentStore()
@@ -367,17 +402,10 @@ class TestStore:
     def test_of_two_threads_that_both_logged_an_outcome_one_counts_it(self, monkeypatch):
         selector = warm(store=ExperimentStore(), explore=0.0)
         choice = selector.select({"task": "ad"})
-        monkeypatch.setattr(selector._journal, "learn", lambda *_: True)
+        monkeypatch.setattr(selector._journal, "learn", lambda *_, **__: True)
         assert selector.learn(choice.id, 0.5)
         assert not selector.learn(choice, 0.5)
         assert [part.n for part in selector._known.learned()] == [1]
-
-    def test_what_was_learned_lately_is_remembered_within_bounds(self, monkeypatch):
-        monkeypatch.setattr(module, "_RECENT", 5)
-        selector = warm(store=ExperimentStore())
-        for _ in range(20):
-            selector.learn(selector.select({"task": "ad"}), 0.5)
-        assert len(selector._recent) == 5
 
 
 class TestLearner:
@@ -399,7 +427,7 @@ class TestLearner:
             for n in range(200):
                 choice = selector.select({"task": ("ad", "code")[n % 2]})
                 selector.learn(choice, (n % 10) / 10)
-                made.append((choice.id, choice.model, choice.propensity))
+                made.append((choice.model, choice.propensity))
             return made
 
         assert run() == run()
@@ -443,7 +471,7 @@ class TestBadInput:
         ("name", "value"),
         [("seed", "1"), ("seed", None), ("budget", 0), ("budget", -1.0), ("budget", math.nan), ("cost_weight", -1.0),
          ("cost_weight", math.nan), ("latency_weight", math.inf), ("explore", 1.5), ("explore", -0.1),
-         ("on_unknown_price", "guess"), ("reward", 3), ("clock", 3), ("name", "")],
+         ("on_unknown_price", "guess"), ("reward", 3), ("clock", 3), ("new_prefix", 3), ("name", "")],
     )  # fmt: skip
     def test_an_argument_that_cannot_be_used_is_refused_by_name(self, name, value):
         with pytest.raises(ValueError, match=name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -78,3 +78,20 @@ class Candidate:
         """Return the US dollars that a call is estimated to cost, or None if nobody knows."""
         rates = self.rates()
         return None if rates is None else rates[0] + rates[1] * characters + rates[2] * answer_tokens
+
+
+def checked(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the candidates, in a tuple of its own.
+
+    Raises:
+        ValueError: one is none, or two have one name.
+    """
+    found = (*candidates,)
+    for candidate in found:
+        if not isinstance(candidate, Candidate):
+            raise ValueError(f"candidates has {shown(candidate)}; a Candidate is needed")  # noqa: TRY004 - as all others
+    names = [candidate.name for candidate in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"candidates has {shown(name)} more than once; names must differ")
+    return found

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from html import escape
 
 from postopt.selection.candidate import Candidate
 from postopt.selection.context import Reading, cell_words
 from postopt.selection.knowledge import Expected
+from postopt.selection.memory import Written
 from postopt.selection.standing import Standing
+
+FORGOTTEN = (
+    "its text was not looked at: the warm start's texts are not in the store; they are known again after warm_start"
+)
+
+
+def new_prefix() -> str:
+    """Return what the ids of one selector's choices begin with, which those of no other do."""
+    return secrets.token_hex(8)
 
 
 class Choice:
@@ -22,10 +33,10 @@ class Choice:
         candidates: that there were.
         reading: what was known of the call.
         expected: of each candidate.
-        learned: whether its outcome is known.
+        written: what is needed to learn its outcome.
     """
 
-    __slots__ = ("_standing", "best", "candidates", "expected", "id", "index", "learned", "propensity", "reading")
+    __slots__ = ("_standing", "best", "candidates", "expected", "id", "index", "propensity", "reading", "written")
 
     def __init__(
         self,
@@ -42,7 +53,10 @@ class Choice:
         self.reading = reading
         self.expected = expected
         self._standing = standing
-        self.learned = False
+        text = expected.text
+        self.written = Written(
+            reading.cell, candidates[self.index].name, 0.0 if text is None else text.added[self.index]
+        )
 
     @property
     def model(self) -> str:
@@ -70,6 +84,8 @@ class Choice:
         """Why this model, in sentences."""
         kind = "the best of what could be chosen" if self.index == self.best else "drawn to learn more"
         said = [f"{self.model} is {kind}: expected quality {self.score:.3f}, from {self._basis()}"]
+        if self.expected.forgotten:
+            said.append(FORGOTTEN)
         scores = self.expected.scores
         better = scores.index(max(scores))
         if scores[better] > self.score and self.index == self.best and not self._excluded(better):

@@ -4,8 +4,9 @@
   cost. Of a brief it is the topic.
 - `max_tokens`, or `max_length` in characters, says how long the answer may be; else it counts `ANSWER_TOKENS`.
 - `max_length` is also a coordinate of the cell, by powers of two: 200 and 250 are the same length, 60 is another.
-- Every other key whose value is a text of up to 64 characters, or a bool, is a coordinate of the cell: `task`,
-  `platform`, `language`, `tone`, and whatever the host has besides. All other values are ignored.
+- Every other key is a coordinate of the cell: `task`, `platform`, `language`, `tone`, and whatever the host has
+  besides. Its value is a text of up to 64 characters, a bool, or an int, which counts as the text that it prints: task
+  5 is task "5". None is as if the key were not there. All other values are refused.
 
 A cell holds what is alike in all coordinates. What differs for nearly every call (a user, an address) is no coordinate:
 it makes cells that never see a second call.
@@ -48,7 +49,8 @@ def read(context: Context) -> Reading:
     """Return what the layers use of a context.
 
     Raises:
-        ValueError: it is neither a mapping nor a brief, its text is none, or a length is negative or no number.
+        ValueError: it is neither a mapping nor a brief, its text is none, a length is negative or no number, or a
+            value is no coordinate.
     """
     if context.__class__ is not dict:
         context = _mapping(context)
@@ -60,11 +62,8 @@ def read(context: Context) -> Reading:
             text = _text(value)
         elif key in _LENGTHS:
             tokens = _read_lengths(context, cell)
-        elif value.__class__ is str and key.__class__ is str:
-            if len(value) <= LONGEST_COORDINATE:
-                cell.append((key, value))
-        elif value.__class__ is bool and key.__class__ is str:
-            cell.append((key, str(value)))
+        elif value is not None:
+            cell.append(_coordinate(key, value))
     if len(cell) > 1:
         cell = sorted(dict(cell).items())
     return Reading(tuple(cell), text, tokens)
@@ -110,6 +109,19 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"context['text'] is {shown(value)}; a text is needed")  # noqa: TRY004 - as all others
     return value
+
+
+def _coordinate(key: object, value: object) -> Coordinate:
+    if not isinstance(key, str):
+        raise ValueError(f"context has the key {shown(key)}; a text is needed")  # noqa: TRY004 - as all others
+    if isinstance(value, str) and len(value) <= LONGEST_COORDINATE:
+        return key, value
+    if isinstance(value, int):
+        return key, str(value)
+    raise ValueError(
+        f"context[{key!r}] is {shown(value)}; a text of up to {LONGEST_COORDINATE} characters, a bool or an int is "
+        "needed (what the prompt says is context['text'])"
+    )
 
 
 def _length(context: Mapping[str, object], name: str) -> float | None:

@@ -5,35 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 from postopt.experiments.records import Arm, DecisionRow, OutcomeRow
 from postopt.experiments.store import ExperimentStore
 from postopt.selection.choice import Choice
-from postopt.selection.context import Cell, cell_json, cell_of
+from postopt.selection.context import cell_json, cell_of
 from postopt.selection.knowledge import Sum
+from postopt.selection.memory import Written
 
 OUTCOME = "outcome"
 _COST = "cost"
 # The metric of an outcome as it counts in a cell; the cell follows.
 _IN_CELL = "outcome in "
+_REWARD_IN_CELL = "reward in "
 _KIND = "model selector"
-_OPENED = "model selector opened"
-_DAY = 86_400
+_RESERVED = "model selector budget"
 
-
-class Written(NamedTuple):
-    """What is needed of a choice to learn its outcome later."""
-
-    cell: Cell
-    model: str
-    added: float
-
-    @classmethod
-    def of(cls, choice: Choice) -> Written:
-        """Return what is needed of a choice."""
-        text = choice.expected.text
-        return cls(choice.reading.cell, choice.model, 0.0 if text is None else text.added[choice.index])
+# A store keeps no negative outcomes; less what a text had added one may be.
+_SHIFT = 10.0
 
 
 class Journal:
@@ -41,7 +30,10 @@ class Journal:
 
     A choice is a decision of the experiment `name`, with the cell, the cost and what the text added as its context; the
     text itself is never written. An outcome is logged twice: as it is, as the metric "outcome"; and, without what the
-    text had added, as "outcome in [cell]", so that the store's sums are the table. The cost is an outcome, too.
+    text had added, and with 10 added, as "outcome in [cell]", so that the store's sums are the table. A reward on a
+    scale of its own is "outcome" and, as it is, "reward in [cell]". The cost is an outcome, too.
+
+    What selectors on one store may spend of a day's budget is reserved in it, a document for each day.
 
     Thread-safe, as the store is.
     """
@@ -51,16 +43,9 @@ class Journal:
         self._name = name
         store.define(name, {"kind": _KIND}, [Arm(model) for model in models])
 
-    def new_prefix(self, at: float) -> str:
-        """Return what the ids of this selector begin with: no other on the same store has it."""
-        with self.store.transaction():
-            opened = (self.store.get(_OPENED, self._name) or 0) + 1
-            self.store.put(_OPENED, self._name, opened, at)
-        return blake2b(f"{self._name} {opened}".encode(), key=self.store.salt[:64], digest_size=8).hexdigest()
-
     def log(self, choice: Choice, at: float) -> None:
         """Log a choice."""
-        known = Written.of(choice)
+        known = choice.written
         context = json.dumps({"cell": known.cell, "cost": choice.cost, "added": known.added})
         # Each choice is a unit of its own: nobody is to get the same model again.
         unit = blake2b(choice.id.encode(), digest_size=16).hexdigest()
@@ -70,11 +55,12 @@ class Journal:
         if choice.cost is not None:
             self.store.log_outcomes([OutcomeRow(choice.id, _COST, choice.cost, at)])
 
-    def learn(self, decision_id: str, written: Written, outcome: float, at: float) -> bool:
-        """Log an outcome; False if the choice had one."""
+    def learn(self, decision_id: str, written: Written, outcome: float, at: float, *, as_reward: bool = False) -> bool:
+        """Log an outcome, or a reward on a scale of its own; False if the choice had one."""
         if self.store.outcome(decision_id, OUTCOME) is not None:
             return False
-        in_cell = OutcomeRow(decision_id, _IN_CELL + cell_json(written.cell), outcome - written.added, at)
+        metric, value = (_REWARD_IN_CELL, outcome) if as_reward else (_IN_CELL, outcome - written.added + _SHIFT)
+        in_cell = OutcomeRow(decision_id, metric + cell_json(written.cell), value, at)
         self.store.log_outcomes([OutcomeRow(decision_id, OUTCOME, outcome, at), in_cell])
         return True
 
@@ -86,33 +72,38 @@ class Journal:
         context = json.loads(row.context)
         return Written(cell_of(json.dumps(context["cell"])), row.arm, context["added"])
 
-    def sums(self) -> list[Sum]:
-        """Return the outcomes that were learned, by cell and model, in an order that depends on nothing else."""
+    def sums(self) -> tuple[list[Sum], list[Sum]]:
+        """Return the outcomes and the rewards that were learned, by cell and model, in an order of their own."""
         found: dict[tuple[str, str], list[float]] = {}
         for bucket in self.store.buckets(self._name):
-            if bucket.metric.startswith(_IN_CELL):
+            if bucket.metric.startswith((_IN_CELL, _REWARD_IN_CELL)):
                 kept = found.setdefault((bucket.metric, bucket.arm), [0.0, 0.0])
                 kept[0] += bucket.totals.n
                 kept[1] += bucket.totals.total
-        return [
-            Sum(cell_of(metric[len(_IN_CELL) :]), model, n, total)
-            for (metric, model), (n, total) in sorted(found.items())
-        ]
+        outcomes, rewards = [], []
+        for (metric, model), (n, total) in sorted(found.items()):
+            if metric.startswith(_IN_CELL):
+                outcomes.append(Sum(cell_of(metric[len(_IN_CELL) :]), model, n, total - n * _SHIFT))
+            else:
+                rewards.append(Sum(cell_of(metric[len(_REWARD_IN_CELL) :]), model, n, total))
+        return outcomes, rewards
 
-    def spent(self, now: float) -> tuple[int, float]:
-        """Return the latest UTC day on which anything was chosen, today at least, and what was spent on it."""
-        days: dict[int, float] = {int(now // _DAY): 0.0}
-        for bucket in self.store.buckets(self._name, _COST):
-            days[bucket.day] = days.get(bucket.day, 0.0) + bucket.totals.total
-        return max(days.items())
+    def reserve(self, day: int, usd: float, budget: float, at: float) -> tuple[float, float]:
+        """Reserve up to `usd` of a UTC day's budget; return what was got, and what all selectors together have."""
+        key = f"{self._name} {day}"
+        with self.store.transaction():
+            before = self.store.get(_RESERVED, key) or 0.0
+            got = max(min(usd, round(budget - before, 12)), 0.0)
+            # Of equal values the store keeps one; nothing got is nothing written.
+            self.store.put(_RESERVED, key, round(before + got, 12), at)
+        return got, before + got
 
-    def keep_warm(self, sums: Iterable[Sum], at: float) -> None:
-        """Keep the sums of a warm start in place of an earlier one's."""
-        document = [[cell_json(cell), model, n, total] for cell, model, n, total in sums]
-        self.store.put(_KIND, self._name, document, at)
+    def keep_warm(self, sums: Iterable[Sum], at: float, *, texts: bool) -> None:
+        """Keep the sums of a warm start, and whether it had texts, in place of an earlier one's."""
+        rows = [[cell_json(cell), model, n, total] for cell, model, n, total in sums]
+        self.store.put(_KIND, self._name, {"sums": rows, "texts": texts}, at)
 
-    def warm(self) -> list[Sum]:
-        """Return the sums of the last warm start."""
-        return [
-            Sum(cell_of(cell), model, n, total) for cell, model, n, total in self.store.get(_KIND, self._name) or ()
-        ]
+    def warm(self) -> tuple[list[Sum], bool]:
+        """Return the sums of the last warm start, and whether it had texts."""
+        kept = self.store.get(_KIND, self._name) or {"sums": (), "texts": False}
+        return [Sum(cell_of(cell), model, n, total) for cell, model, n, total in kept["sums"]], kept["texts"]

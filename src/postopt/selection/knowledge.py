@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from postopt.selection.cells import SHRINKAGE, Cells, Row
-from postopt.selection.context import Cell, Reading
+from postopt.selection.comparison import compared
+from postopt.selection.context import Cell, Reading, cell_json, cell_of
 from postopt.selection.projection import Matrix
 from postopt.selection.residual import LinearResidual
 from postopt.selection.texts import TextAnswer, TextModel
@@ -26,6 +27,21 @@ class Sum(NamedTuple):
     model: str
     n: float
     total: float
+
+
+def sums_json(sums: Iterable[Sum]) -> dict[str, dict[str, list[float]]]:
+    """Return sums as JSON: cell -> model -> [n, sum]; `sums_of` gives them back."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for cell, model, n, total in sums:
+        found.setdefault(cell_json(cell), {})[model] = [n, round(total, 9)]
+    return found
+
+
+def sums_of(sums: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Sum]:
+    """Return the sums that `sums_json` wrote."""
+    return [
+        Sum(cell_of(cell), model, n, total) for cell, models in sums.items() for model, (n, total) in models.items()
+    ]
 
 
 class TextShare(NamedTuple):
@@ -52,12 +68,14 @@ class Expected(NamedTuple):
         deviations: standard deviation of each.
         row: of the table, on which it rests.
         text: what the text added; None if it was not looked at.
+        forgotten: whether it was not because the warm start's texts are not known here.
     """
 
     scores: Scores
     deviations: Scores
     row: Row
     text: TextShare | None
+    forgotten: bool = False
 
 
 class Knowledge:
@@ -68,7 +86,8 @@ class Knowledge:
     with n outcomes in the cell and S the table's shrinkage.
 
     An outcome counts in the table without what the text had added to the score, and for the linear model without what
-    the table and the nearest texts had.
+    the table and the nearest texts had. Rewards on a scale of their own are compared within their cell, with the table
+    of the warm start alone as what was expected (`postopt.selection.comparison`).
 
     Not safe for threads: whoever has it guards it.
 
@@ -81,14 +100,19 @@ class Knowledge:
         self.numbers = {model: number for number, model in enumerate(models)}
         self.warm: list[Sum] = []
         self.texts: TextModel | None = None
+        self.texts_forgotten = False
         self.cells = Cells(len(models))
+        self._at_first = Cells(len(models))  # the warm start alone
         self._learned: dict[tuple[Cell, int], list[float]] = {}
+        # Of each cell and model [n, sum of rewards], and what of them the table has.
+        self._rewards: dict[Cell, list[list[float]]] = {}
+        self._counted: dict[Cell, list[float]] = {}
         self._residual: LinearResidual | None = None
 
     @property
     def has_learned(self) -> bool:
         """Whether there is an outcome since the warm start."""
-        return bool(self._learned)
+        return bool(self._learned or self._rewards)
 
     @property
     def is_cold(self) -> bool:
@@ -101,7 +125,7 @@ class Knowledge:
         row = self.cells.row(cell)
         texts = self.texts
         if texts is None or not text or (row.support >= _ENOUGH and not texts.within):
-            return Expected(row.scores, row.deviations, row, None)
+            return Expected(row.scores, row.deviations, row, None, self.texts_forgotten and text != "")
         return self._with_text(texts, texts.ask(text), row, cell)
 
     def learn(self, index: int, cell: Cell, expected: Expected, outcome: float) -> None:
@@ -125,9 +149,17 @@ class Knowledge:
             kept[1] += total
         self.cells.add(cell, index, total)
 
+    def reward(self, cell: Cell, index: int, value: float) -> None:
+        """Take one reward of a model, on whatever scale, for the table."""
+        sums = self._rewards.setdefault(cell, [[0.0, 0.0] for _ in self.models])
+        sums[index][0] += 1.0
+        sums[index][1] += value
+        self._count_rewards(cell, {index: 1.0})
+
     def warmed(self, warm: WarmStart) -> None:
         """Put a warm start in the place of the one before."""
         self.texts = warm.texts
+        self.texts_forgotten = False
         self._residual = None if warm.texts is None else LinearResidual(len(self.models), warm.texts.dimensions)
         self.warm = [
             Sum(cell, self.models[number], n, total)
@@ -142,7 +174,16 @@ class Knowledge:
         found = sorted(self._learned.items())
         return [Sum(cell, self.models[number], n, total) for (cell, number), (n, total) in found]
 
-    def replace(self, learned: Iterable[Sum], warm: Iterable[Sum] | None = None) -> None:
+    def rewards(self) -> list[Sum]:
+        """Return the rewards since the warm start, in an order that depends on nothing else."""
+        return [
+            Sum(cell, self.models[number], n, total)
+            for cell, sums in sorted(self._rewards.items())
+            for number, (n, total) in enumerate(sums)
+            if n
+        ]
+
+    def replace(self, learned: Iterable[Sum], rewards: Iterable[Sum], warm: Iterable[Sum] | None = None) -> None:
         """Put other sums in the place of those that were learned, and of the warm start unless that is None.
 
         Models that are no candidates are left out. The linear model stays.
@@ -151,17 +192,35 @@ class Knowledge:
             self.warm = list(warm)
         known = (part for part in learned if part.model in self.numbers)
         self._learned = {(cell, self.numbers[model]): [n, total] for cell, model, n, total in known}
+        self._rewards = {}
+        for cell, model, n, total in rewards:
+            if model in self.numbers:
+                sums = self._rewards.setdefault(cell, [[0.0, 0.0] for _ in self.models])
+                sums[self.numbers[model]] = [n, total]
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self.cells = Cells(len(self.models))
-        for cell, model, n, total in self.warm:
-            if model in self.numbers:
-                self.cells.add(cell, self.numbers[model], total, n)
+        self.cells, self._at_first = Cells(len(self.models)), Cells(len(self.models))
+        for table in (self.cells, self._at_first):
+            for cell, model, n, total in self.warm:
+                if model in self.numbers:
+                    table.add(cell, self.numbers[model], total, n)
         if self.warm:
             self.cells.settle()
         for (cell, number), (n, total) in self._learned.items():
             self.cells.add(cell, number, total, n)
+        self._counted = {}
+        for cell, sums in self._rewards.items():
+            self._count_rewards(cell, {number: n for number, (n, _) in enumerate(sums)})
+
+    def _count_rewards(self, cell: Cell, new: dict[int, float]) -> None:
+        """Bring the table to what a cell's rewards say now, of which some of each model are `new`."""
+        before = self._counted.get(cell) or [0.0] * len(self.models)
+        after = self._counted[cell] = compared(self._rewards[cell], self._at_first.row(cell).scores)
+        for number, (old, total) in enumerate(zip(before, after, strict=True)):
+            n = new.get(number, 0.0)
+            if n or total != old:
+                self.cells.add(cell, number, total - old, n)
 
     def _with_text(self, texts: TextModel, answer: TextAnswer, row: Row, cell: Cell) -> Expected:
         added = answer.unknown

@@ -8,8 +8,9 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, get_args
+from weakref import WeakSet
 
-from postopt._checks import check_amount, check_callable, check_name, check_positive
+from postopt._checks import check_amount, check_name, check_positive
 from postopt.clock import Clock
 from postopt.errors import (
     ColdStartError,
@@ -20,12 +21,14 @@ from postopt.errors import (
 )
 from postopt.experiments.store import ExperimentStore
 from postopt.resilience.locks import new_lock
-from postopt.selection.candidate import Candidate
-from postopt.selection.choice import Choice
-from postopt.selection.context import Context, cell_json, cell_of, read
+from postopt.selection.candidate import Candidate, checked
+from postopt.selection.checks import check_callables, check_drawing
+from postopt.selection.choice import Choice, new_prefix
+from postopt.selection.context import Context, read
 from postopt.selection.drawing import allowed, draw, shares_of
-from postopt.selection.journal import Journal, Written
-from postopt.selection.knowledge import Expected, Knowledge, Sum
+from postopt.selection.journal import Journal
+from postopt.selection.knowledge import Expected, Knowledge, sums_json, sums_of
+from postopt.selection.memory import Memory, Written
 from postopt.selection.pacing import DailyPace
 from postopt.selection.standing import Standing, Standings
 from postopt.selection.warm_start import WarmStart, check_outcome
@@ -34,19 +37,13 @@ from postopt.types import Feedback
 OnUnknownPrice: TypeAlias = Literal["refuse", "allow"]
 Reward: TypeAlias = Callable[[Feedback], float]
 
+_selectors: WeakSet[ModelSelector] = WeakSet()
+
 _COLD = (
     "nothing is known of the models: no warm start, and no outcome was learned. A bandit that starts cold loses to "
     "'always the best model' for about 3,500 calls"
 )
 _WARM = "call warm_start with scores of your own evaluation or of a benchmark, or pass cold_start=True"
-
-# Ids that were learned lately, so that two threads learn an outcome once (arbitrary).
-_RECENT = 10_000
-
-
-def click_rate(feedback: Feedback) -> float:
-    """Return the share of impressions that were clicked."""
-    return feedback.clicks / feedback.impressions
 
 
 class ModelSelector:
@@ -61,25 +58,34 @@ class ModelSelector:
     Laws:
         - `Choice.scores` are expected qualities from 0 to 1, whatever the models cost and whether they answer.
         - `Choice.propensity` is the probability with which that model was chosen, exactly. Without exploration it is 1.
-        - No UTC day's choices are estimated to cost more than `budget`.
+        - No UTC day's choices are estimated to cost more than `budget`; those of all selectors of one name on one
+          store, in whatever process, taken together.
         - An outcome counts once. `learn` takes the same time however much was learned before.
-        - The same seed, warm start, choices and outcomes lead to the same choices. With a store only ids differ.
+        - The same seed, warm start, choices and outcomes lead to the same choices. Only ids differ.
 
     A cold start, with neither a warm start nor outcomes, is refused (ColdStartError): on open routing data a contextual
     bandit that started cold was worse than "always the best model" for the first 3,500 calls (.585 of quality against
     .617). A selector that is allowed to start cold draws each model with the probability that it is the best, until it
     gets a warm start.
 
-    Outcomes must be on the scale of the warm start's scores: one that starts with scores of an evaluation and learns
-    click rates of 1 % would take every model that is used for a bad one. `reward` is where to put them on that scale.
+    An outcome is a number on the scale of the warm start's scores. A report on readers is on another: a click rate of
+    3 % is no bad headline. So click rates are compared with those of the other models in the same cell, and their mean
+    is mapped onto what the warm start expects there (`postopt.selection.comparison`): a model whose posts are clicked
+    20 % more often than the others' goes up, and none falls for being used. `reward` is for who knows the scale: what
+    it makes of a report counts as an outcome does.
 
-    With a store, choices and outcomes are logged there and known again to the next selector of the same name, as are
-    the means of the warm start. Its texts are not: who wants the nearest texts again warms it up again, which replaces
-    the earlier warm start. What others wrote into the store meanwhile is read in `restore`. The linear model lives in
-    memory only, and learns from `Choice` objects, not from ids.
+    The last 100,000 choices are known by their ids. With a store all are, choices and outcomes are logged there and
+    known again to the next selector of the same name, as are the means of the warm start. Its texts are not: until
+    `warm_start` is called again the nearest texts are not looked at, and `Choice.reasons` says so. What others wrote
+    into the store meanwhile is read in `restore`. The linear model lives in memory only, and learns from `Choice`
+    objects, not from ids.
+
+    With a store, parts of the day's budget are reserved in it before they are spent, in a transaction each: an eighth
+    of what this object has spent that day, at most a hundredth of the budget, at least the call's cost. What an object
+    had reserved and not spent when its process ended is lost for that day.
 
     Any number of threads may use one; no lock is held while the store is at work. The child of a fork goes on with what
-    its parent knew, and with other ids.
+    its parent knew, and with ids of its own; of a budget without a store each of the two spends the whole.
 
     Args:
         candidates: models that may be chosen; names are unique.
@@ -95,9 +101,10 @@ class ModelSelector:
         cold_start: whether it may choose when nothing is known.
         on_unknown_price: "refuse": UnknownPriceError if a price is None and money counts. "allow": such a model counts
             as if it cost what the dearest known one does.
-        reward: makes an outcome from 0 to 1 of a report on readers, for `learn(id, feedback)`; clicks per impression by
-            default.
+        reward: makes an outcome from 0 to 1, on the scale of the warm start, of a report on readers; None for click
+            rates, compared within the cell.
         clock: seconds since the epoch.
+        new_prefix: returns what this object's ids begin with; no other's may.
 
     Raises:
         ValueError: an argument cannot be used.
@@ -116,42 +123,38 @@ class ModelSelector:
         explore: float = 0.05,
         cold_start: bool = False,
         on_unknown_price: OnUnknownPrice = "refuse",
-        reward: Reward = click_rate,
+        reward: Reward | None = None,
         clock: Clock = time.time,
+        new_prefix: Callable[[], str] = new_prefix,
     ) -> None:
-        self.candidates = _checked(candidates)
+        self.candidates = checked(candidates)  # a tuple of its own: by it choices are known to be this selector's
         self.name = check_name("name", name)
-        if type(seed) is not int:
-            raise ValueError(f"seed is {shown(seed)}; an int is needed")
+        check_drawing(seed, explore)
+        check_callables(reward, clock, new_prefix)
         if on_unknown_price not in get_args(OnUnknownPrice):
             raise ValueError(f'on_unknown_price is {shown(on_unknown_price)}; allowed: "refuse", "allow"')
-        if check_amount("explore", explore, "shares of the calls") > 1:
-            raise ValueError(f"explore is {shown(explore)}; a share from 0 to 1 is needed")
-        check_callable("reward", reward, "makes an outcome of a Feedback")
-        check_callable("clock", clock, "returns seconds since the epoch")
         self.store = store
         self.cost_weight = check_amount("cost_weight", cost_weight, "of quality for a US dollar")
         latency_weight = check_amount("latency_weight", latency_weight, "of quality for a second")
-        self._explore = explore
-        self._cold_start = bool(cold_start)
-        self._on_unknown_price = on_unknown_price
-        self._reward = reward
-        self._clock = clock
-        self._pace = None if budget is None else DailyPace(check_positive("budget", budget, "US dollars for a day"))
+        self._pace = None
+        if budget is not None:
+            usd = check_positive("budget", budget, "US dollars for a day")
+            self._pace = DailyPace(usd, shared=store is not None)
         self._standings = Standings(self.candidates, latency_weight, self._pace)
-        self._price_unknown = any(candidate.price is None for candidate in self.candidates)
+        self._seed, self._explore, self._cold_start = seed, explore, bool(cold_start)
+        self._on_unknown_price: OnUnknownPrice = on_unknown_price
+        self._reward, self._clock = reward, clock
         self._random = random.Random(seed)  # noqa: S311 - decides who is asked, guards nothing
-        self._prefix = f"{seed:x}"
-        self._made = 0
+        self._new_prefix = new_prefix
+        self._prefix, self._made = new_prefix(), 0
         self._lock = new_lock()
-        self._recent: dict[str, None] = {}
+        self._memory = Memory()
         names = [candidate.name for candidate in self.candidates]
-        self._seed = seed
         self._known = Knowledge(names)
         self._journal = None if store is None else Journal(store, name, names)
         if self._journal is not None:
-            self._prefix = self._journal.new_prefix(clock())
             self._read_store(self._journal)
+        _selectors.add(self)
 
     def warm_start(self, rows: Iterable[tuple[Context, Mapping[str, float]]]) -> None:
         """Take scores from before the first call, in place of an earlier warm start's; a few thousand take seconds.
@@ -169,7 +172,7 @@ class ModelSelector:
             self._known.warmed(warm)
             sums = self._known.warm
         if self._journal is not None:
-            self._journal.keep_warm(sums, self._clock())
+            self._journal.keep_warm(sums, self._clock(), texts=warm.texts is not None)
 
     def select(self, context: Context, *, cost_weight: float | None = None) -> Choice:
         """Choose a model for one call.
@@ -182,6 +185,7 @@ class ModelSelector:
             NoCandidateError: there is no candidate, or none that answers and that the day's budget has room for.
             UnknownPriceError: money counts, and nobody knows what a candidate costs.
             ColdStartError: nothing is known yet.
+            ExperimentStoreError: the store cannot be used.
             ValueError: the context is none.
         """
         reading = read(context)
@@ -189,18 +193,28 @@ class ModelSelector:
         now = 0.0 if self._pace is None else self._clock()
         # Breakers and measurements have locks, and owners, of their own.
         observed = self._standings.observe()
-        with self._lock:
-            self._check_can_choose(weight)
-            expected = self._known.expect(reading)
-            standing = self._standings.weigh(reading, observed, cost_weight=weight, now=now)
-            taken = self._take(expected, standing)
-            if self._pace is not None:
-                self._pace.spend(standing.costs[taken[0]], standing.costs, now)
-            self._made += 1
-            made = self._made
-        # Of the child of a fork the numbers go on where its parent's do.
-        prefix = self._prefix if self._journal is None else f"{self._prefix}{os.getpid():x}"
-        choice = Choice(f"{prefix}-{made:x}", taken, self.candidates, reading, expected, standing)
+        choice, wanted = None, 0.0
+        while choice is None:
+            with self._lock:
+                if not wanted:
+                    self._check_can_choose(weight)
+                    if self._pace is not None:
+                        self._pace.begin(now)
+                expected = self._known.expect(reading)
+                standing = self._standings.weigh(reading, observed, cost_weight=weight, now=now)
+                if isinstance(standing, float):
+                    wanted = standing
+                else:
+                    taken = self._take(expected, standing)
+                    if self._pace is not None:
+                        self._pace.spend(standing.costs[taken[0]], standing.costs, now)
+                    self._made += 1
+                    made = f"{self._prefix}-{self._made:x}"
+                    choice = Choice(made, taken, self.candidates, reading, expected, standing)
+                    if self._journal is None:
+                        self._memory.add(made, choice.written)
+            if choice is None:
+                self._reserve(wanted, now)
         if self._journal is not None:
             self._journal.log(choice, self._clock())
         return choice
@@ -209,9 +223,9 @@ class ModelSelector:
         """Take what came of a choice.
 
         Args:
-            choice: or its id, which only a selector with a store knows.
-            outcome: from 0 to 1, on the scale of the warm start; or a report on readers of a decision, of which
-                `reward` makes an outcome. A report without impressions says nothing yet.
+            choice: or its id; without a store only the last 100,000 are known.
+            outcome: from 0 to 1, on the scale of the warm start; or a report on readers of a decision. A report without
+                impressions says nothing yet.
 
         Returns:
             Of an outcome, whether it was new: the first counts, a second one of the same choice changes nothing. Of a
@@ -236,48 +250,59 @@ class ModelSelector:
         return ()
 
     def state(self) -> dict[str, Any]:
-        """Return what was learned since the warm start, as plain JSON: cell -> model -> [n, sum]."""
+        """Return what was learned since the warm start, as plain JSON: cell -> model -> [n, sum].
+
+        "learned" are outcomes, "rewards" what reports gave on their own scale.
+        """
         if self._journal is not None:
-            sums = self._journal.sums()
+            learned, rewards = self._journal.sums()
         else:
             with self._lock:
-                sums = self._known.learned()
-        learned: dict[str, dict[str, list[float]]] = {}
-        for cell, model, n, total in sums:
-            learned.setdefault(cell_json(cell), {})[model] = [n, round(total, 9)]
-        return {"learned": learned}
+                learned, rewards = self._known.learned(), self._known.rewards()
+        return {"learned": sums_json(learned), "rewards": sums_json(rewards)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go to what `state` returned; a selector with a store reads what is there instead, others' part included.
 
-        What the linear model has learned stays.
+        What the linear model has learned stays. Outcomes that were learned after `state` may be learned again.
         """
         if self._journal is not None:
             self._read_store(self._journal)
             return
-        sums = [
-            Sum(cell_of(cell), model, n, total)
-            for cell, models in state["learned"].items()
-            for model, (n, total) in models.items()
-        ]
+        learned, rewards = sums_of(state["learned"]), sums_of(state["rewards"])
         with self._lock:
-            self._recent.clear()
-            self._known.replace(sums)
+            counted = sum(part.n for part in (*self._known.learned(), *self._known.rewards()))
+            self._memory.unmark(int(counted - sum(part.n for part in (*learned, *rewards))))
+            self._known.replace(learned, rewards)
 
     def _read_store(self, journal: Journal) -> None:
-        warm, learned = journal.warm(), journal.sums()
-        spent = None if self._pace is None else journal.spent(self._clock())
+        (warm, texts), (learned, rewards) = journal.warm(), journal.sums()
         with self._lock:
-            if self._pace is not None and spent is not None:
-                self._pace.restore(*spent)
-            self._recent.clear()
+            self._memory.unmark()
             # One's own warm start may be newer than what the store says, which another selector wrote.
-            self._known.replace(learned, warm if self._known.texts is None else None)
+            own = self._known.texts is not None
+            self._known.replace(learned, rewards, None if own else warm)
+            self._known.texts_forgotten = texts and not own
+
+    def forked(self) -> None:
+        """In the child of a fork, leave to the parent its ids, and what it had reserved."""
+        self._prefix = self._new_prefix()
+        if self._pace is not None:
+            self._pace.leave()
+
+    def _reserve(self, usd: float, now: float) -> None:
+        if self._journal is None or self._pace is None or self._pace.day is None:
+            return
+        day = self._pace.day
+        got, by_all = self._journal.reserve(day, usd, self._pace.usd_per_day, now)
+        with self._lock:
+            self._pace.granted(day, usd, got, by_all)
 
     def _check_can_choose(self, cost_weight: float) -> None:
         if not self.candidates:
             raise NoCandidateError("there is no candidate", hint="give the selector a Candidate for each model")
-        if self._price_unknown and (cost_weight or self._pace is not None) and self._on_unknown_price == "refuse":
+        money_counts = cost_weight or self._pace is not None
+        if money_counts and self._standings.price_unknown and self._on_unknown_price == "refuse":
             unknown = ", ".join(candidate.name for candidate in self.candidates if candidate.price is None)
             raise UnknownPriceError(
                 f"nobody knows what a call to {unknown} costs, and money counts",
@@ -313,12 +338,11 @@ class ModelSelector:
     def _learn_choice(self, choice: Choice, value: float) -> bool:
         if choice.candidates is not self.candidates:
             raise UnknownAssignmentError(f"{choice!r} was made by another selector; with a store, its id is known here")
-        if self._journal is not None and not self._journal.learn(choice.id, Written.of(choice), value, self._clock()):
+        if not self._log_outcome(choice.id, choice.written, value):
             return False
         with self._lock:
-            if choice.learned or (self._journal is not None and not self._is_new(choice.id)):
+            if not self._memory.mark(choice.id, choice.written):
                 return False
-            choice.learned = True
             self._known.learn(choice.index, choice.reading.cell, choice.expected, value)
             return True
 
@@ -327,39 +351,44 @@ class ModelSelector:
         written = self._written(choice_id)
         if written is None:
             return False
-        if report.impressions:
+        if not report.impressions:
+            return True
+        if self._reward is None:
+            self._learn_written(choice_id, written, report.clicks / report.impressions, as_reward=True)
+        else:
             self._learn_written(choice_id, written, check_outcome("the reward", self._reward(report)))
         return True
 
     def _written(self, choice_id: str) -> Written | None:
-        return None if self._journal is None else self._journal.written(choice_id)
+        if self._journal is not None:
+            return self._journal.written(choice_id)
+        with self._lock:
+            return self._memory.find(choice_id)
 
-    def _learn_written(self, choice_id: str, written: Written, value: float) -> bool:
-        if self._journal is None or not self._journal.learn(choice_id, written, value, self._clock()):
+    def _learn_written(self, choice_id: str, written: Written, value: float, *, as_reward: bool = False) -> bool:
+        if not self._log_outcome(choice_id, written, value, as_reward=as_reward):
             return False
         with self._lock:
+            if not self._memory.mark(choice_id, written):
+                return False
             number = self._known.numbers.get(written.model)
-            if number is not None and self._is_new(choice_id):
+            if number is not None and as_reward:
+                self._known.reward(written.cell, number, value)
+            elif number is not None:
                 self._known.count(written.cell, number, value - written.added)
-        return True
+            return True
 
-    def _is_new(self, choice_id: str) -> bool:
-        """Return whether no thread has learned that lately, and remember it."""
-        if choice_id in self._recent:
-            return False
-        if len(self._recent) >= _RECENT:
-            del self._recent[next(iter(self._recent))]
-        self._recent[choice_id] = None
-        return True
+    def _log_outcome(self, choice_id: str, written: Written, value: float, *, as_reward: bool = False) -> bool:
+        """Log an outcome where there is a store; False if it had one."""
+        return self._journal is None or self._journal.learn(
+            choice_id, written, value, self._clock(), as_reward=as_reward
+        )
 
 
-def _checked(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
-    found = (*candidates,)  # a tuple of its own: by it choices are known to be this selector's
-    for candidate in found:
-        if not isinstance(candidate, Candidate):
-            raise ValueError(f"candidates has {shown(candidate)}; a Candidate is needed")  # noqa: TRY004 - as all others
-    names = [candidate.name for candidate in found]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"candidates has {shown(name)} more than once; names must differ")
-    return found
+def _after_fork_in_child() -> None:
+    for selector in list(_selectors):
+        selector.forked()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_after_fork_in_child)

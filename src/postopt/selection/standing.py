@@ -63,6 +63,7 @@ class Standings:
         self._rates = [rate for rate in rates if rate is not None]
         # Whose price nobody knows, by number.
         self._unknown = [number for number, rate in enumerate(rates) if rate is None]
+        self.price_unknown = bool(self._unknown)
 
     def observe(self) -> Observed:
         """Ask the breakers, and whoever measures; this may take their locks."""
@@ -74,8 +75,8 @@ class Standings:
             seconds = tuple(candidate.seconds() for candidate in self._candidates)
         return Observed(excluded, seconds)
 
-    def weigh(self, reading: Reading, observed: Observed, *, cost_weight: float, now: float) -> Standing:
-        """Return how the candidates stand for one call.
+    def weigh(self, reading: Reading, observed: Observed, *, cost_weight: float, now: float) -> Standing | float:
+        """Return how the candidates stand for one call; or the US dollars that have to be granted to the pace first.
 
         Raises:
             NoCandidateError: none can be chosen.
@@ -88,9 +89,12 @@ class Standings:
         excluded = list(observed.excluded) or [""] * len(self._candidates)
         late = None
         if self._pace is not None:
-            self._pace.begin(now)
+            able = [cost for cost, why in zip(costs, excluded, strict=True) if not why]
+            wanted = self._pace.wanted(able, now) if able else 0.0
+            if wanted:
+                return wanted
             cost_weight += self._pace.cost_weight
-            late = self._exclude_dear(self._pace, excluded, costs, now)
+            late = self._exclude_dear(self._pace, excluded, costs, able, now)
         if all(excluded):
             named = zip(self._candidates, excluded, strict=True)
             why = "; ".join(f"{candidate.name}: {reason}" for candidate, reason in named)
@@ -111,9 +115,10 @@ class Standings:
         return costs
 
     @staticmethod
-    def _exclude_dear(pace: DailyPace, excluded: list[str], costs: Sequence[float], now: float) -> float | None:
+    def _exclude_dear(
+        pace: DailyPace, excluded: list[str], costs: Sequence[float], able: Sequence[float], now: float
+    ) -> float | None:
         """Exclude what the day's budget has no room for; return when there will be room if it did exclude anything."""
-        able = [cost for cost, why in zip(costs, excluded, strict=True) if not why]
         if not able:
             return None
         most = pace.affordable(able, now)
