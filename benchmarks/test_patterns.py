@@ -8,7 +8,8 @@ test under one picture; tests of the weeks in which assignment was faulty are le
 directly or through others, are never on both sides of a split. What each figure rests on: replay of real tests.
 
 Patterns: fitted on three tenths of the tests, confirmed on the next three, judged on the last four: of those confirmed,
-how many have the same sign there and an interval without 0. Once by time and for 20 deals by hash.
+how many have the same sign there and an interval without 0. Once by time and for 20 deals by hash; and the same with
+the faulty weeks among them, which are a quarter more contrasts. Then how many all contrasts, in halves, confirm.
 Score: learned on the one side; of each contrast on the other side the headline with the largest score is taken, and its
 click rate compared with the mean of all headlines of that contrast; summed over contrasts. Seven tenths are learned
 from, by time and by hash, and nine tenths for each of ten folds. The interval is a bootstrap over components. Pairs: of
@@ -33,12 +34,12 @@ from postopt.prompts.features import read as reading
 from postopt.prompts.patterns import PatternMiner
 
 
-def read_tests(path):
+def read_tests(path, *, faulty=False):
     """Return the contrasts as (week, group), for each component of tests that share a headline."""
     found, weeks = defaultdict(lambda: defaultdict(lambda: [0, 0])), {}
     with gzip.open(path, "rt", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            if row["randomization_risk"] == "1":
+            if row["randomization_risk"] == "1" and not faulty:
                 continue
             name = (row["test_id"], row["eyecatcher_id"])
             count = found[name][row["headline"]]
@@ -100,6 +101,21 @@ def judge_patterns(parts, place):
     return np.array([len(confirmed), signs, holds]), [p.name for p in confirmed]
 
 
+def show_patterns(parts, deals=20):
+    counts, names = judge_patterns(parts, by_time)
+    print(f"by time: {counts[0]} confirmed, same sign {counts[1]}, hold {counts[2]}: {', '.join(names)}")
+    counts = sum(judge_patterns(parts, by_hash(deal))[0] for deal in range(deals))
+    print(f"{deals} deals by hash: {counts[0]} confirmed, same sign {counts[1]}, hold {counts[2]}")
+
+
+def show_halves(parts, deals=10):
+    counts = []
+    for deal in range(deals):
+        first, second = (groups_of(side) for side in split(parts, (0.5, 0.5), by_hash(deal)))
+        counts.append(sum(p.status == "confirmed" for p in PatternMiner().fit(first).confirm(second).patterns))
+    print(f"halves, {deals} deals by hash: {sorted(counts)} confirmed")
+
+
 def picked(parts, score):
     """Return for each component the click rates of the picked headlines and of all, summed over its contrasts."""
     sums = []
@@ -147,10 +163,10 @@ def main(path):
     parts = read_tests(path)
     groups = groups_of(parts)
     print(f"{len(groups)} contrasts, {sum(map(len, groups))} headlines, {len(parts)} components")
-    counts, names = judge_patterns(parts, by_time)
-    print(f"by time: {counts[0]} confirmed, same sign {counts[1]}, hold {counts[2]}: {', '.join(names)}")
-    counts = sum(judge_patterns(parts, by_hash(deal))[0] for deal in range(20))
-    print(f"20 deals by hash: {counts[0]} confirmed, same sign {counts[1]}, hold {counts[2]}")
+    show_patterns(parts)
+    print("with the faulty weeks:")
+    show_patterns(read_tests(path, faulty=True))
+    show_halves(parts)
     for name, place in (("by time", by_time), ("by hash", by_hash(0))):
         learned, rest = split(parts, (0.7, 0.3), place)
         first, second = split(learned, (0.5, 0.5), place)
@@ -158,15 +174,22 @@ def main(path):
         show_score(
             f"{name}: patterns and words", rest, PatternMiner().fit(groups_of(first)).confirm(groups_of(second)).score
         )
-    show_score("ten folds: words", parts, out_of_fold(parts))
+    show_score("ten folds: words", parts, out_of_fold(parts, lambda _, groups: WordingModel.fit(groups)))
+    show_score("ten folds: patterns and words", parts, out_of_fold(parts, mined))
     show_speed(groups)
 
 
-def out_of_fold(parts, folds=10):
-    """Return a score of each text by a model that was learned without its component."""
+def mined(parts, _):
+    first, second = split(parts, (0.5, 0.5), by_hash(3))
+    return PatternMiner().fit(groups_of(first)).confirm(groups_of(second))
+
+
+def out_of_fold(parts, learn, folds=10):
+    """Return a score of each text by what was learned without its component."""
     scores = {}
     for held in split(parts, [1 / folds] * folds, by_hash(2)):
-        model = WordingModel.fit(groups_of([part for part in parts if part not in held]))
+        rest = [part for part in parts if part not in held]
+        model = learn(rest, groups_of(rest))
         scores |= {text: model.score(text) for group in groups_of(held) for text, _, _ in group}
     return scores.__getitem__
 

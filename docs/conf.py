@@ -35,7 +35,7 @@ doctest_global_setup = 'import os; os.environ["POSTOPT_WISDOM"] = "off"'
 nitpick_ignore_regex = [("py:.*", r"(?!postopt\b).*")]
 # Private parts that a public signature names.
 _PRIVATE = """
-A E H K P R T T_co Account Clause Effect Expected Inbox Instruction
+A E H K P R T T_co Account Clause Deal Effect Expected Inbox Instruction
 MakePolicy Member Miner Pool RowStore SharedCircuit
 """.split()
 nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in _PRIVATE]

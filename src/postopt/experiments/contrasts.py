@@ -85,10 +85,12 @@ def read_groups(groups: Iterable[Group]) -> list[tuple[tuple[str, float, float],
     left compares nothing.
 
     Raises:
-        OutcomeError: a row is no `(text, n, successes)`, or its counts cannot be.
+        OutcomeError: there are no groups at all, a row is no `(text, n, successes)`, or its counts cannot be.
     """
+    _check_several("groups", groups, "lists of (text, n, successes) are needed")
     kept = []
     for index, group in enumerate(groups):
+        _check_several(f"group {index}", group, "a list of (text, n, successes) is needed")
         pooled: dict[str, tuple[float, float]] = {}
         for row in group:
             text, n, successes = _checked(index, row)
@@ -113,6 +115,11 @@ def contrasts(groups: Sequence[Group], *, design_effect: float = DESIGN_EFFECT) 
         start=np.cumsum(sizes) - sizes,
         component=_components(groups),
     )
+
+
+def _check_several(name: str, value: object, needed: str) -> None:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise OutcomeError(f"{name} is {shown(value)}; {needed}")
 
 
 def _checked(index: int, row: object) -> tuple[str, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import compress, count
+from itertools import chain, compress, count, repeat
 from statistics import NormalDist
 from typing import Literal, NamedTuple
 
@@ -55,8 +55,8 @@ class DesignEffect:
 
     Tests assume that outcomes are independent. They are not: a person sees a post twice, a crawler opens ten, one arm
     runs while a partner links to it. In 2,887 real headline tests, 450 pairs of packages that were equal in every
-    shown column differed at |z| > 1.96 in 12 % of all cases instead of 5 %; their z had a variance of 1.74. That is
-    where the start of 1.7 comes from, which holds until a source has 30 degrees of freedom.
+    shown column differed by more than 1.96 standard errors in 12 % of all cases instead of 5 %; their z had a variance
+    of 1.74. That is where the start of 1.7 comes from, which holds until a source has 30 degrees of freedom.
 
     There are three sources, each a Pearson chi-square over its degrees of freedom; the largest one that has enough
     holds, and never less than 1:
@@ -65,8 +65,8 @@ class DesignEffect:
       fitted; what is left should vary as independent outcomes do. It cannot see what lasts in one arm;
     - halves: each arm is secretly two half-arms that show the same (built-in A/A), compared on each day and over all
       days. They see whatever goes with the unit;
-    - equal texts within one past experiment: the whole truth, where there are some. A host that wants to know its
-      own design effect runs the same text twice now and then.
+    - equal texts within one past experiment, where `past` is given: the whole truth, if nothing else differed. Only the
+      host knows that (a headline may have run with two pictures), so an `Experiment` does not give it by itself.
 
     Buckets that are more even than independent outcomes are once in a thousand times were not observed but made, by
     dividing totals: they are ignored. Totals that are divided at random look independent and teach 1; nothing in them
@@ -156,8 +156,10 @@ def _equal(arms: Sequence[Totals], kind: Kind) -> Dispersion:
 
 def _columns(buckets: Sequence[Bucket], key: int) -> tuple[Sequence[object], Sequence[int], _Array]:
     """Return what a row of the table is, the day and the sums of each bucket; a row is a field of it."""
+    if not buckets:
+        return (), (), np.zeros((0, 3))
     columns = list(zip(*buckets, strict=True))
-    return (columns[key], columns[3], np.array(columns[4], np.float64)) if columns else ((), (), np.zeros((0, 3)))
+    return columns[key], columns[3], np.fromiter(chain.from_iterable(columns[4]), np.float64).reshape(-1, 3)
 
 
 def _interaction(row_of: Sequence[object], day_of: Sequence[int], sums: _Array, kind: Kind) -> Dispersion:
@@ -170,11 +172,14 @@ def _interaction(row_of: Sequence[object], day_of: Sequence[int], sums: _Array, 
     if len(rows) < 2 or len(days) < 2:
         return Dispersion(0.0, 0)
     row, day = (
-        np.fromiter((of.get(key, -1) for key in keys), np.int64) for of, keys in ((rows, row_of), (days, day_of))
+        np.array(list(map(numbers.get, keys, repeat(-1)))) for numbers, keys in ((rows, row_of), (days, day_of))
     )
     known = (row >= 0) & (day >= 0)
     cells, shape = (row * len(days) + day)[known], (len(rows), len(days))
-    n, total, squares = (np.bincount(cells, column, len(rows) * len(days)).reshape(shape) for column in sums[known].T)
+    n, total, squares = (
+        np.asarray(np.bincount(cells, column, len(rows) * len(days)), np.float64).reshape(shape)
+        for column in sums[known].T
+    )
     # A day on which only one row was seen adds a cell and a factor: nothing is left of it.
     degrees = int(np.count_nonzero(n)) - len(rows) - len(days) + 1
     return _chi2(n, total, squares, _fitted(n, total), degrees, kind)
@@ -190,18 +195,18 @@ def _fitted(n: _Array, total: _Array) -> _Array:
     Each row, and each column, has a total, so that no factor divides by zero.
     """
     rows, columns = total.sum(1), total.sum(0)
-    factors = np.ones(len(columns))
+    before = factors = np.ones(len(columns))
     for _ in range(50):  # 5 are enough for 1e-6 where all rows have all days, some more where they have not
-        before, of_rows = factors, rows / (n @ factors)
-        factors = columns / (of_rows @ n)
+        before, factors = factors, columns / ((rows / (n @ factors)) @ n)
         if np.abs(factors - before).max() <= 1e-12 * factors.max():
             break
-    return np.asarray(of_rows[:, None] * n * factors, np.float64)
+    return np.asarray((rows / (n @ before))[:, None] * n * factors, np.float64)
 
 
 def _chi2(n: _Array, total: _Array, squares: _Array, fitted: _Array, degrees: int, kind: Kind) -> Dispersion:
     if kind == "proportion":
-        variances = fitted * np.maximum(1 - _ratio(fitted, n), 0.0)
+        failures = 1 - _ratio(fitted, n)
+        variances = fitted * np.where(failures > 1e-12, failures, 0.0)  # what rounding leaves of none is none
     else:
         inside = np.maximum(squares - _ratio(total * total, n), 0.0)
         free = np.maximum(n - 1, 0.0)

@@ -20,6 +20,28 @@ _STEPS = 200
 _TOLERANCE = 1e-10
 
 
+class Within:
+    """The part of one value a row that lies within groups, and beside columns whose effect is set aside.
+
+    A projection that is orthogonal under the weights: what a regression leaves of the values whose columns are one for
+    each group and those set aside, without a penalty. Rows of weight 0 are not learned from.
+
+    Source: R. Frisch and F. V. Waugh, Econometrica 1(4), 1933, 387-401.
+    """
+
+    def __init__(self, data: Contrasts, weights: Vector, aside: Vector) -> None:
+        self._data = data
+        self._weights = np.where(weights > 0, weights, 1e-300)  # the mean of a group that is left out is used by nobody
+        self._root = np.sqrt(weights)
+        self._aside = np.array([data.centred(column, self._weights) for column in aside.T]).reshape(-1, len(weights)).T
+        self._inverse = np.linalg.pinv(self._root[:, None] * self._aside, rcond=1e-9)
+
+    def __call__(self, values: Vector) -> Vector:
+        """Return what is left of one value a row."""
+        values = self._data.centred(values, self._weights)
+        return np.asarray(values - self._aside @ (self._inverse @ (self._root * values)), dtype=np.float64)
+
+
 class Design:
     """Texts by columns: a column for each term that two texts of the `learned` rows share, and the dense ones.
 
@@ -77,21 +99,20 @@ class Design:
         sparse = np.bincount(self._column, self._value * values[self._row], minlength=len(self.keys))
         return np.concatenate([sparse, values @ self._dense])
 
-    def ridge(self, data: Contrasts, effect: Vector, weights: Vector, penalty: float) -> Vector:
-        """Return the coefficients of `effect`, centred within groups, that minimise loss plus penalty.
+    def ridge(self, within: Within, effect: Vector, weights: Vector, penalty: float) -> Vector:
+        """Return the coefficients of `effect` within groups that minimise loss plus penalty.
 
         Rows of weight 0 are left out. By conjugate gradients: M. R. Hestenes and E. Stiefel, Journal of Research of the
         National Bureau of Standards 49(6), 1952, 409-436.
         """
-        residual = self.transposed(weights * effect)
+        residual = self.transposed(weights * within(effect))
         beta = np.zeros(len(residual))
         direction, size = residual, float(np.sum(residual**2))
         enough = size * _TOLERANCE
-        used = np.where(weights > 0, weights, 1e-300)  # the mean of a group that is left out is used by nobody
         for _ in range(_STEPS):
             if size <= enough:
                 break
-            step = self.transposed(weights * data.centred(self.times(direction), used)) + penalty * direction
+            step = self.transposed(weights * within(self.times(direction))) + penalty * direction
             length = size / float(np.sum(direction * step))
             beta = beta + length * direction
             residual = residual - length * step

@@ -11,7 +11,7 @@ import numpy as np
 from postopt._checks import check_positive
 from postopt.errors import shown
 from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Group, Indices, Vector, contrasts, read_groups
-from postopt.experiments.ridge import Design
+from postopt.experiments.ridge import Design, Within
 from postopt.experiments.terms import cues, key, tokens
 
 Columns: TypeAlias = Callable[[str], Sequence[float]]
@@ -74,6 +74,7 @@ class WordingModel:
         design_effect: float = DESIGN_EFFECT,
         columns: Columns | None = None,
         ignored: Iterable[str] = (),
+        aside: Columns | None = None,
     ) -> Self:
         """Learn from past contrasts, each the `(text, n, successes)` of texts that were compared at random.
 
@@ -82,9 +83,11 @@ class WordingModel:
             design_effect: how much larger the variance of the counts is than the binomial one.
             columns: gives further numbers of a text, as many for each, to learn from; must be a pure function.
             ignored: words that never count in a score; their effect is learned, so that nothing stands in for them.
+            aside: gives numbers of a text, as many for each, whose effect is taken out before anything is learned, so
+                that no word stands in for them; a score does not ask for them. Must be a pure function.
 
         Raises:
-            OutcomeError: a row is no `(text, n, successes)`, or its counts cannot be.
+            OutcomeError: there are no groups at all, a row is no `(text, n, successes)`, or its counts cannot be.
             ValueError: `design_effect` is less than 1 or not finite.
         """
         if check_positive("design_effect", design_effect, "times the binomial variance") < 1:
@@ -95,18 +98,19 @@ class WordingModel:
         model.groups, model.n = len(data), len(data.texts)
         model.spread = model.residual = _rounded(data.spread())
         if len(set(data.component.tolist())) >= LEAST_GROUPS:
-            model._learn(data, {key(token) for word in ignored for token in tokens(word)})
+            left_out = [() if aside is None else aside(text) for text in data.texts]
+            numbers = np.array(left_out, dtype=np.float64).reshape(len(data.texts), -1)
+            model._learn(data, {key(token) for word in ignored for token in tokens(word)}, numbers)
         return model
 
-    def _learn(self, data: Contrasts, ignored: set[int]) -> None:
+    def _learn(self, data: Contrasts, ignored: set[int], aside: Vector) -> None:
         read = [self._read(text) for text in data.texts]
         rows = [sorted(terms) for terms, _ in read]
         dense = np.array([columns for _, columns in read], dtype=np.float64)
         weights = 1 / (data.variance + self.spread**2)
-        effect = data.centred(data.effect, weights)
-        self._choose(data, rows, dense, effect, weights)
+        self._choose(data, rows, dense, weights, aside)
         design = Design(rows, dense, np.arange(len(rows)))
-        beta = design.ridge(data, effect, weights, self.penalty)
+        beta = design.ridge(Within(data, weights, aside), data.effect, weights, self.penalty)
         self._unknown = _rounded(design.unknown)
         known = len(design.keys)
         gain = self.slope * beta[:known] * np.sqrt(np.maximum(design.rarity, 0.0)) * design.scale
@@ -120,19 +124,21 @@ class WordingModel:
         self._centre = _rounded(float(np.mean(self.score_many(data.texts))))
 
     def _choose(
-        self, data: Contrasts, rows: Sequence[Sequence[int]], dense: Vector, effect: Vector, weights: Vector
+        self, data: Contrasts, rows: Sequence[Sequence[int]], dense: Vector, weights: Vector, aside: Vector
     ) -> None:
         """Choose penalty and slope by predictions for groups that were left out, and measure what they leave."""
         fold = _folds(data)
-        predicted = np.zeros((len(PENALTIES), len(effect)))
+        predicted = np.zeros((len(PENALTIES), len(data.texts)))
         for held in range(FOLDS):
             out = fold == held
-            design = Design(rows, dense, np.flatnonzero(~out))
+            design, learned = Design(rows, dense, np.flatnonzero(~out)), np.where(out, 0.0, weights)
+            within = Within(data, learned, aside)
             for row, penalty in zip(predicted, PENALTIES, strict=True):
-                row[out] = design.times(design.ridge(data, effect, np.where(out, 0.0, weights), penalty))[out]
-        least = np.inf
+                row[out] = design.times(design.ridge(within, data.effect, learned, penalty))[out]
+        least, within = np.inf, Within(data, weights, aside)
+        effect = within(data.effect)
         for row, penalty in zip(predicted, PENALTIES, strict=True):
-            held_out = data.centred(row, weights)
+            held_out = within(row)
             power = float(np.sum(weights * held_out**2))
             slope = max(float(np.sum(weights * held_out * effect)) / power, 0.0) if power > 0 else 0.0
             loss = float(np.sum(weights * (effect - slope * held_out) ** 2))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -18,7 +18,7 @@ from postopt._checks import check_name
 from postopt.errors import shown
 from postopt.prompts.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
 
-Given: TypeAlias = str | re.Pattern[str] | Callable[[str], object]
+Given: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 
 # Arbitrary, far above any post: what comes after it is not read, so that no text holds up a run.
 _MOST_CHARACTERS = 10_000
@@ -146,7 +146,7 @@ def _of_words(name: str, says: str, lists: Mapping[str, str]) -> Feature:
     return Feature(name, says, partial(_found, split), frozenset().union(*split.values()))
 
 
-FEATURES: tuple[Feature, ...] = (
+_READABLE: tuple[Feature, ...] = (
     Feature("short", "has 14 words or less", partial(_at_most, 14)),
     Feature("long", "has 17 words or more", partial(_at_least, 17)),
     *(Feature(f"at_most_{n}_words", f"has {n} words or less", partial(_at_most, n)) for n in _MOST_WORDS),
@@ -154,6 +154,30 @@ FEATURES: tuple[Feature, ...] = (
     *(Feature(*name, partial(_search, re.compile(mark, re.DOTALL))) for name, mark in _MARKS.items()),
     Feature("title_case", "has capital initials", _title_case),
     *(_of_words(*name, lists) for name, lists in WORDS.items()),
+)
+_BY_NAME = {feature.name: feature for feature in _READABLE}
+
+
+def _any_of(parts: Sequence[Feature], reading: Reading) -> bool:
+    return any(part.holds(reading) for part in parts)
+
+
+def _all_of(parts: Sequence[Feature], reading: Reading) -> bool:
+    return all(part.holds(reading) for part in parts)
+
+
+def _joined(name: str, says: str, rule: Callable[[Sequence[Feature], Reading], bool], *others: str) -> Feature:
+    parts = tuple(_BY_NAME[other] for other in others)
+    return Feature(name, says, partial(rule, parts), frozenset().union(*(part.words for part in parts)))
+
+
+# What says nearly the same is seen sooner when it is taken together. Which to join was chosen on open headline tests.
+FEATURES: tuple[Feature, ...] = (
+    *_READABLE,
+    _joined("man_woman_he_she", "speaks of he, she, a man or a woman", _any_of, "he_she", "man", "woman"),
+    _joined("this_or_look", "points at this or says look", _any_of, "deixis", "look"),
+    _joined("says_or_thinks", "reports what somebody says or thinks", _any_of, "speech", "thought"),
+    _joined("short_question", "has a question mark and 14 words or less", _all_of, "short", "question"),
 )
 
 DENIED: frozenset[str] = frozenset({"fear", "negative_emotion", "sensitive"})
@@ -188,8 +212,12 @@ def _given(name: str, feature: Given) -> Feature:
         raise ValueError(  # noqa: TRY004 - as all others
             f"features[{name!r}] is {shown(feature)}; a regular expression or a function is needed"
         )
-    return Feature(name, f"is {name}", partial(_called, feature))
+    return Feature(name, f"is {name}", partial(_called, name, feature))
 
 
-def _called(function: Callable[[str], object], reading: Reading) -> bool:
-    return bool(function(reading.text))
+def _called(name: str, function: Callable[[str], object], reading: Reading) -> bool:
+    holds = function(reading.text)
+    # NaN, "no" and a coroutine that nobody awaits are all true to Python.
+    if not isinstance(holds, bool):
+        raise ValueError(f"features[{name!r}] returned {shown(holds)}; True or False is needed")  # noqa: TRY004 - as all others
+    return holds

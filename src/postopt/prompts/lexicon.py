@@ -148,22 +148,55 @@ WORDS: Final[Lists] = {
         "es": "segundo segundos minuto minutos hora horas día días semana semanas mes meses año años",
     },
     ("fear", "has words of fear"): {
-        "en": "afraid fear fears scared scary terrifying terrified horror horrifying danger dangerous threat panic "
-        "warning deadly nightmare",
-        "es": "miedo miedos terror terrorífico peligro peligroso peligrosa amenaza pánico horror mortal pesadilla",
+        "en": "afraid alarming catastrophe catastrophic creepy danger dangerous dangers deadly doom doomed dread "
+        "dreaded dreadful fatal fear feared fearful fearing fears frighten frightened frightening frightens horrific "
+        "horrified horrify horrifying horror lethal menace nightmare nightmares panic panicked panicking petrified "
+        "scare scared scares scariest scary terrified terrifies terrify terrifying terror threat threaten threatened "
+        "threatening threatens threats warning warnings",
+        "es": "alarmante amenaza amenazante amenazas asusta asustada asustado asustados asustar asustes aterra "
+        "aterrada aterrado aterrador aterradora aterradoras aterradores aterroriza catástrofe catastrófica "
+        "catastrófico escalofriante espantosa espantoso espeluznante fatal fatales horror horroriza horrorizada "
+        "horrorizado letal letales miedo miedos mortal mortales pánico peligro peligros peligrosa peligrosas "
+        "peligroso peligrosos pesadilla pesadillas susto teme temer temes temor temores terror terrorífica "
+        "terrorífico",
     },
     ("negative_emotion", "has words of grief, anger or disgust"): {
-        "en": "sad sadness angry anger hate hates hated cry cries crying tears heartbreaking tragic awful terrible "
-        "horrible disgusting shocking outrage shame ashamed pain suffer suffering death dead die dies died kill killed",
-        "es": "triste tristeza enojo furia odio odia llorar llora lágrimas trágico terrible horrible asco indignante "
-        "vergüenza dolor sufrir sufrimiento muerte muerto muerta morir murió",
+        "en": "anger angry ashamed awful cried cries cry crying dead death devastated devastating die died dies "
+        "disgust disgusted disgusting dying furious grief grieving hate hated hates heartbreaking heartbroken "
+        "horrible kill killed misery miserable mourning outrage outraged outrageous pain painful rage sad sadness "
+        "shame shocking suffer suffered suffering suffers tears terrible tragedy tragic",
+        "es": "asco asquerosa asqueroso desgarrador desgarradora devastador devastadora dolor dolorosa doloroso duelo "
+        "enojo furia furiosa furioso horrible indignación indignante llora llorar lloró lágrimas morir muere muerta "
+        "muerte muerto murió odia odio rabia sufre sufrimiento sufrir sufrió terrible tragedia trágica trágico triste "
+        "tristes tristeza vergüenza",
     },
-    ("sensitive", "has words of origin, belief, health or sexuality"): {
-        "en": "black white asian latino latina hispanic race racial muslim christian jewish religion religious gay "
-        "lesbian bisexual transgender lgbt queer disabled disability cancer hiv depression obese diabetic pregnant "
-        "immigrant immigrants refugee",
-        "es": "negro negra blanco blanca latino latina indígena raza musulmán cristiano judío religión gay lesbiana "
-        "bisexual transgénero discapacitado discapacidad cáncer vih depresión obeso obesa diabético embarazada "
-        "inmigrante inmigrantes refugiado",
+    ("sensitive", "has words of origin, belief, health, body, debts or sexuality"): {
+        "en": "african-american arab arabs asian asians black ethnic ethnicity gypsy hispanic hispanics immigrant "
+        "immigrants immigration latina latinas latino latinos migrant migrants native-american race races racial "
+        "racism racist refugee refugees undocumented white atheist atheists bible buddhist buddhists catholic "
+        "catholics christian christianity christians church hindu hindus islam islamic jew jewish jews judaism mormon "
+        "mosque muslim muslims quran religion religions religious synagogue asexual bisexual gay gays heterosexual "
+        "homosexual homosexuality homosexuals lesbian lesbians lgbt lgbtq nonbinary queer sexuality trans transgender "
+        "transsexual abortion addict addicted addiction addicts adhd alcoholic alcoholics alcoholism alzheimer's "
+        "anorexia anorexic anxiety asthma autism autistic bipolar bulimia cancer chemo chemotherapy chronic-pain deaf "
+        "dementia depressed depression diabetes diabetic diabetics disabilities disability disabled disease diseases "
+        "epilepsy hiv illness illnesses infertile infertility mental-health mental-illness miscarriage overdose "
+        "pregnancy pregnant psychiatric ptsd schizophrenia suicidal suicide tumor tumors wheelchair bald balding fat "
+        "fatter fattest obese obesity overweight skinny weight-loss bankrupt bankruptcy debt debts eviction evicted "
+        "foreclosure homeless indebted jobless unemployed",
+        "es": "afroamericana afroamericano árabe árabes asiática asiático blanca blanco étnica étnico gitana gitano "
+        "indígena indígenas inmigración inmigrante inmigrantes latina latinas latino latinos migrante migrantes negra "
+        "negro racial racismo racista raza razas refugiada refugiado refugiados atea ateo ateos biblia budista "
+        "católica católicas católico católicos corán cristiana cristianas cristiano cristianos hindú iglesia islam "
+        "judaísmo judía judías judío judíos mezquita musulmana musulmanas musulmán musulmanes religión religiosa "
+        "religioso sinagoga bisexual gay gays heterosexual homosexual homosexuales homosexualidad lesbiana lesbianas "
+        "lgbt lgbtq sexualidad trans transexual transgénero aborto adicción adicta adicto adictos alcohólica "
+        "alcohólico alcoholismo alzheimer anorexia ansiedad asma autismo autista bipolar bulimia cáncer demencia "
+        "depresión deprimida deprimido deprimidos diabetes diabética diabético diabéticos discapacidad discapacitada "
+        "discapacitado embarazada embarazadas embarazo enferma enfermas enfermedad enfermedades enfermo enfermos "
+        "epilepsia esquizofrenia infertilidad psiquiátrico quimioterapia salud-mental sobredosis sorda sordo suicida "
+        "suicidio tumor tumores vih calva calvo gorda gordas gordo gordos obesa obesidad obeso sobrepeso bancarrota "
+        "desahuciada desahuciado desahucio desempleada desempleado desempleados deuda deudas endeudada endeudado "
+        "en-quiebra en-paro",
     },
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from hashlib import blake2b
 from threading import RLock
 from typing import Any, TypeAlias
 
@@ -19,7 +17,7 @@ from postopt.experiments.wording import WordingModel
 from postopt.prompts.evidence import discoveries, effects, usual_spread
 from postopt.prompts.features import DENIED, FEATURES, Feature, Given, given, read
 from postopt.prompts.pattern import Pattern, as_lift
-from postopt.prompts.record import At, Record, corrected, replaced
+from postopt.prompts.record import At, Record, checked_time, corrected, digest, replaced
 from postopt.types import Feedback
 
 Past: TypeAlias = Callable[[], Iterable[Group]]
@@ -45,9 +43,11 @@ class PatternMiner:
     contrast, and errors that are robust to what related contrasts share (`evidence`). `fit` proposes what is worth a
     second look. `confirm` looks at that in later contrasts, of which those that share a text with what it was proposed
     from are left out. Confirmed is what
-        - those show again, in the same direction, at the level alpha;
-        - passes Benjamini-Hochberg at alpha over all features tested, all contrasts together;
-        - as many new contrasts would show once more, with a probability of 90 %.
+
+    - those show again, in the same direction, at the level alpha;
+    - passes Benjamini-Hochberg at alpha over all features tested, all contrasts together;
+    - as many new contrasts would show once more, with a probability of 90 %.
+
     Each further look at growing evidence has a smaller share of alpha. Evidence ages: it counts half after each
     half-life, so that what is never seen again is retired; so is what later contrasts contradict. What is retired stays
     so until the next `fit`.
@@ -55,13 +55,15 @@ class PatternMiner:
     A pattern is a difference between texts that people wrote, not proof that adding the feature to any text helps.
 
     What is denied is tested like all others, and listed in `denied` where it is found, but never proposed, nor is a
-    feature of which four fifths of the matches are denied ones. Its words add nothing to a score.
+    feature of which four fifths of the matches are denied ones. Its words add nothing to a score, and what texts that
+    have it earn for it is taken out before other words are learned from, whether or not it has words of its own.
 
     Any number of threads may use one object. A copy in another process learns on its own.
 
     Args:
         features: further features of the host by name: a regular expression, which is searched, or a pure function of
-            the text. What a function raises is not caught.
+            the text that returns True or False; any other answer, numpy's bools included, is a ValueError where the
+            function is called. What it raises is not caught, and loses no contrasts.
         alpha: share of false patterns among those confirmed, and the error of every interval.
         deny: names of features that no text is to be pushed towards.
         language: of all texts ("en", "es"), or None to tell it for each text.
@@ -100,7 +102,8 @@ class PatternMiner:
         self._design_effect = design_effect
         self._half_life = check_positive("half_life_days", half_life_days, "days") * _DAY_SECONDS
         self._past = past
-        self._features = {feature.name: feature for feature in (*FEATURES, *given(features))}
+        self._host = {feature.name: feature for feature in given(features)}
+        self._features = {feature.name: feature for feature in FEATURES} | self._host
         self._deny = _denied(deny, self._features)
         self._lock = RLock()
         self._records: dict[str, Record] = {}
@@ -109,6 +112,7 @@ class PatternMiner:
         self._mined: set[str] = set()  # digests of texts that patterns were proposed from
         self._model: WordingModel | None = None
         self._tested = 0
+        self._spread = 0.0  # of the contrasts that patterns were last proposed from: it weighs later ones
         self._at: At = None
 
     def fit(self, groups: Iterable[Group], at: At = None) -> PatternMiner:
@@ -122,27 +126,29 @@ class PatternMiner:
             OutcomeError: a row is no `(text, n, successes)`, or its counts cannot be.
             ValueError: `at` is no time.
         """
-        rows, at = read_groups(groups), _time("at", at)
+        rows, at = read_groups(groups), checked_time("at", at)
         with self._lock:
             self._forget()
-            self._take(rows)
             self._mine(rows, at)
+            self._take(rows)
         return self
 
     def confirm(self, groups: Iterable[Group], at: At = None) -> PatternMiner:
         """Look at the patterns in later contrasts, and settle which are confirmed or retired; returns the miner.
 
-        Contrasts that were seen before, or share a text with those that patterns were proposed from, are left out.
+        Contrasts that were seen before, or share a text with those that patterns were proposed from, are left out. The
+        others may come in batches of any size: those in which a feature varies wait until they are enough for one look,
+        at least 20 and half as many as it was looked at in before. What waits is part of the state.
 
         Raises:
             OutcomeError: a row is no `(text, n, successes)`, or its counts cannot be.
             ValueError: `at` is no time.
         """
-        rows, at = read_groups(groups), _time("at", at)
+        rows, at = read_groups(groups), checked_time("at", at)
         with self._lock:
             fresh = self._unseen(rows)
+            self._look(fresh, [*self._all(), *fresh], at)  # first: a host's function may raise
             self._take(fresh)
-            self._look(fresh, at)
             self._settle(at)
         return self
 
@@ -159,9 +165,9 @@ class PatternMiner:
     def score(self, text: str) -> float:
         """Return the expected log-odds of a success, above those of an average text of a contrast.
 
-        From the words and the patterns that are proposed or confirmed, learned from all contrasts seen so far
-        (`WordingModel`): for choosing among texts that could be shown to the same readers. It makes no claim about any
-        one of them.
+        From the words, marks and lengths that patterns are made of, and the confirmed features of the host, learned
+        from all contrasts seen so far (`WordingModel`): for choosing among texts that could be shown to the same
+        readers. It makes no claim about any one of them.
         """
         return self.wording.score(text)
 
@@ -175,12 +181,14 @@ class PatternMiner:
         with self._lock:
             if self._model is None:
                 words = {word for name in self._deny for word in self._features[name].words}
-                standing = [r.name for r in self._records.values() if r.status in ("proposed", "confirmed")]
+                # What our own features look for is among words and cues; as columns, too, they made picks worse.
+                told = [n for n in sorted(self._host) if n in self._records and self._records[n].status == "confirmed"]
                 self._model = WordingModel.fit(
                     self._all(),
                     design_effect=self._design_effect,
-                    columns=partial(self._row, features=[self._features[name] for name in sorted(standing)]),
+                    columns=partial(self._row, features=[self._host[name] for name in told]),
                     ignored=sorted(words),
+                    aside=partial(self._row, features=[self._features[name] for name in sorted(self._deny)]),
                 )
             return self._model
 
@@ -202,19 +210,21 @@ class PatternMiner:
 
         New contrasts wait until there are 100, since a handful shows nothing of a feature that few of them vary in.
         """
-        at = _time("now", now)
+        at = checked_time("now", now)
         with self._lock:
             before = {name: record.status for name, record in self._records.items()}
             rows = read_groups(self._past()) if self._past is not None else []
             fresh = self._unseen(rows)
             if len(fresh) < _BATCH:
                 fresh = []
-            self._seen.update(map(_digest, fresh))
-            self._look(fresh, at)
+            known = self._seen.union(map(digest, fresh))
+            seen = [*self._own, *(row for row in rows if digest(row) in known)]
+            self._look(fresh, seen, at)
+            self._seen = known
             self._settle(at)
             if fresh:
                 self._model = None
-                self._mine([*self._own, *(row for row in rows if _digest(row) in self._seen)], at)
+                self._mine(seen, at)
             return [
                 f"Pattern {name} is {record.status}: {record.reason}."
                 for name, record in sorted(self._records.items())
@@ -234,6 +244,7 @@ class PatternMiner:
         with self._lock:
             return {
                 "tested": self._tested,
+                "spread": self._spread,
                 "at": self._at,
                 "records": [self._records[name].state() for name in sorted(self._records)],
                 "seen": sorted(self._seen),
@@ -250,37 +261,39 @@ class PatternMiner:
         try:
             records = {entry["name"]: Record.from_state(entry) for entry in state["records"]}
             own = read_groups(state["groups"])
-            tested, at, seen, mined = state["tested"], state["at"], set(state["seen"]), set(state["mined"])
+            tested, spread, at = state["tested"], state["spread"], state["at"]
+            seen, mined = set(state["seen"]), set(state["mined"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError("the state is not one that PatternMiner.state returned") from error
         with self._lock:
-            self._tested, self._at, self._records = tested, at, records
+            self._tested, self._spread, self._at, self._records = tested, spread, at, records
             self._seen, self._mined, self._own, self._model = seen, mined, own, None
 
     def _forget(self) -> None:
         self._records, self._own, self._seen, self._mined = {}, (), set(), set()
-        self._model, self._tested, self._at = None, 0, None
+        self._model, self._tested, self._spread, self._at = None, 0, 0.0, None
 
     def _take(self, rows: _Rows) -> None:
         self._own = sorted([*self._own, *rows])
-        self._seen.update(map(_digest, rows))
+        self._seen.update(map(digest, rows))
         self._model = None
 
     def _unseen(self, rows: _Rows) -> _Rows:
-        return [row for row in rows if _digest(row) not in self._seen]
+        return [row for row in rows if digest(row) not in self._seen]
 
     def _all(self) -> _Rows:
         """Return all contrasts seen: the own ones, and of those in the store the ones that `step` has taken."""
         stored = read_groups(self._past()) if self._past is not None else []
         own = set(self._own)
-        return [*self._own, *(row for row in stored if row not in own and _digest(row) in self._seen)]
+        return [*self._own, *(row for row in stored if row not in own and digest(row) in self._seen)]
 
     def _mine(self, rows: _Rows, at: At) -> None:
         """Propose what is found in these contrasts and was not known before."""
         data = contrasts(rows, design_effect=self._design_effect)
+        self._spread = data.spread()
         names = list(self._features)
         matrix = self._matrix(data, names)
-        found = dict(zip(names, effects(data, matrix, data.spread()), strict=True))
+        found = dict(zip(names, effects(data, matrix, self._spread), strict=True))
         tested = {name: effect for name, effect in found.items() if effect is not None}
         self._tested = len(tested)
         self._at = at
@@ -295,19 +308,41 @@ class PatternMiner:
             if passed and name not in self._records
         ]
         self._records = replaced(self._records, new)
-        self._mined.update(_digest(text) for text in data.texts)
+        self._mined.update(digest(text) for text in data.texts)
 
-    def _look(self, rows: _Rows, at: At) -> None:
-        """Add what these contrasts say of each pattern to its evidence."""
-        disjoint = [row for row in rows if not any(_digest(text) in self._mined for text, _, _ in row)]
-        names = [name for name, record in self._records.items() if record.status != "retired"]
-        data = contrasts(disjoint, design_effect=self._design_effect)
-        shown_by = effects(data, self._matrix(data, names), data.spread())
+    def _look(self, fresh: _Rows, seen: _Rows, at: At) -> None:
+        """Let new contrasts wait for each pattern; where enough of them do, add what they say to its evidence."""
+        disjoint = [row for row in fresh if not any(digest(text) in self._mined for text, _, _ in row)]
+        if not disjoint:
+            return
+        self._wait(disjoint)
+        ready = [r for r in self._records.values() if len(r.waiting) >= r.enough(at, self._half_life)]
+        names = {name for record in ready for name in record.waiting}
+        rows = {name: row for row in seen if (name := digest(row)) in names}
+        data = contrasts(list(rows.values()), design_effect=self._design_effect)
+        matrix = self._matrix(data, [record.name for record in ready])
+        for column, record in enumerate(ready):
+            own = np.array([name in record.waiting for name in rows], dtype=np.float64)
+            matrix[:, column] *= own[data.group]  # constant in a contrast is the same as not being there
         self._records = replaced(self._records, [
-            replace(record, evidence=(*record.evidence, (effect, at)))
-            for record, effect in zip((self._records[name] for name in names), shown_by, strict=True)
+            replace(record, evidence=(*record.evidence, (effect, at)), waiting=frozenset())
+            for record, effect in zip(ready, effects(data, matrix, self._spread), strict=True)
             if effect is not None
         ])  # fmt: skip
+
+    def _wait(self, rows: _Rows) -> None:
+        names = [name for name, record in self._records.items() if record.status != "retired"]
+        data = contrasts(rows)
+        matrix = self._matrix(data, names)
+        digests = [digest(row) for row in rows]
+        size = np.bincount(data.group)
+        new = []
+        for name, column in zip(names, matrix.T, strict=True):
+            have = data.sums(column)
+            varies = np.flatnonzero((have > 0) & (have < size)).tolist()
+            record = self._records[name]
+            new.append(replace(record, waiting=record.waiting.union(digests[index] for index in varies)))
+        self._records = replaced(self._records, new)
 
     def _settle(self, at: At) -> None:
         self._at = at
@@ -364,14 +399,3 @@ def _denied(deny: Iterable[str], features: Mapping[str, Feature]) -> frozenset[s
         if name not in features:
             raise ValueError(f"deny has {shown(name)}; names of features are needed: {', '.join(features)}")
     return names
-
-
-def _time(name: str, value: At) -> At:
-    # Dates of the years 1 to 9999, which are what can be written down.
-    if value is not None and not (type(value) in (int, float) and -62_135_596_800 <= value < 253_402_300_800):
-        raise ValueError(f"{name} is {shown(value)}; seconds since the epoch are needed")
-    return value
-
-
-def _digest(value: object) -> str:
-    return blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from typing import Any, Self, TypeAlias
 
-from postopt.prompts.evidence import Effect, pooled, replication, shrunk
+from postopt.errors import shown
+from postopt.prompts.evidence import LEAST_CONTRASTS, Effect, pooled, replication, shrunk
 from postopt.prompts.pattern import Status
 
 At: TypeAlias = float | None
@@ -25,6 +29,7 @@ class Record:
         found: the effect it was proposed by.
         usual: standard deviation of the effects of all features then.
         evidence: what later, disjoint contrasts said, oldest first.
+        waiting: digests of later, disjoint contrasts in which it varies, and which are too few yet to say anything.
         proposed_at, confirmed_at, retired_at: when.
         reason: why it has its status.
     """
@@ -36,8 +41,18 @@ class Record:
     proposed_at: At
     reason: str
     evidence: tuple[tuple[Effect, At], ...] = field(default=())
+    waiting: frozenset[str] = frozenset()
     confirmed_at: At = None
     retired_at: At = None
+
+    def enough(self, at: At, half_life: float) -> int:
+        """Return how many contrasts have to wait before they are looked at.
+
+        As many as say something, and half as many as what is known now rests on: each look at growing evidence costs
+        some of alpha, so that there are to be few of them, however small the batches.
+        """
+        known = sum(effect.n * _share(then, at, half_life) for effect, then in self.evidence)
+        return max(LEAST_CONTRASTS, math.ceil(known / 2))
 
     def known(self, at: At, half_life: float) -> Effect:
         """Return what is known now: the later evidence, aged, or the found effect pulled towards 0."""
@@ -76,8 +91,9 @@ class Record:
         """Return the record as plain JSON."""
         return {
             "name": self.name, "status": self.status, "found": list(self.found), "usual": self.usual,
-            "evidence": [[list(effect), at] for effect, at in self.evidence], "proposed_at": self.proposed_at,
-            "confirmed_at": self.confirmed_at, "retired_at": self.retired_at, "reason": self.reason,
+            "evidence": [[list(effect), at] for effect, at in self.evidence], "waiting": sorted(self.waiting),
+            "proposed_at": self.proposed_at, "confirmed_at": self.confirmed_at, "retired_at": self.retired_at,
+            "reason": self.reason,
         }  # fmt: skip
 
     @classmethod
@@ -87,6 +103,7 @@ class Record:
             **state,
             "found": Effect(*state["found"]),
             "evidence": tuple((Effect(*effect), at) for effect, at in state["evidence"]),
+            "waiting": frozenset(state["waiting"]),
         })  # fmt: skip
 
 
@@ -109,3 +126,16 @@ def corrected(p_value: float, looks: int) -> float:
 def replaced(records: Mapping[str, Record], new: Sequence[Record]) -> dict[str, Record]:
     """Return the records with some replaced or added."""
     return {**records, **{record.name: record for record in new}}
+
+
+def checked_time(name: str, value: At) -> At:
+    """Return a time, or refuse what is none with ValueError."""
+    # Dates of the years 1 to 9999, which are what can be written down.
+    if value is not None and not (type(value) in (int, float) and -62_135_596_800 <= value < 253_402_300_800):
+        raise ValueError(f"{name} is {shown(value)}; seconds since the epoch are needed")
+    return value
+
+
+def digest(value: object) -> str:
+    """Return 16 hexadecimal digits that stand for a text or a contrast."""
+    return blake2b(json.dumps(value).encode(), digest_size=8).hexdigest()

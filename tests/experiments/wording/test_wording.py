@@ -80,6 +80,24 @@ class TestLearning:
             model.score(start + "leaden") - model.score(start), abs=1e-6
         )
 
+    def test_what_is_set_aside_earns_nothing_and_nothing_stands_in_for_it(self, planted):
+        groups = [
+            [(text.replace("golden", f"golden gilt{i % 3}"), n, s) for text, n, s in group]
+            for i, group in enumerate(planted())
+        ]
+        plain = "word10 word20 word30 word40 word50"
+        gilt = [f"{plain} golden gilt{i}" for i in range(3)]
+        heard = WordingModel.fit(groups, design_effect=1.0)
+        deaf = WordingModel.fit(groups, design_effect=1.0, aside=lambda text: (float("golden" in text),) * 2)
+        assert np.all(heard.score_many(gilt) > heard.score(plain) + 0.05)
+        assert np.all(deaf.score_many(gilt) < deaf.score(plain) + 0.02)
+        assert deaf.score(plain + " leaden") - deaf.score(plain) == pytest.approx(-0.3, abs=0.1)
+
+    def test_all_that_varies_set_aside_leaves_nothing(self):
+        groups = [[(f"plain {i}", 1000, 20), (f"golden {i}", 1000, 30)] for i in range(40)]
+        model = WordingModel.fit(groups, aside=lambda text: (float("golden" in text),))
+        assert model.score("golden") == pytest.approx(model.score("plain"), abs=1e-6)
+
 
 class TestLittleToLearnFrom:
     @pytest.mark.parametrize(

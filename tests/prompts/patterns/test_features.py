@@ -56,11 +56,40 @@ def has(text, language=None):
         ("superlative", "The best of all", "The bestseller of all"),
         ("fear", "A terrifying night", "A quiet night"),
         ("sensitive", "¿Tienes cáncer?", "¿Tienes un perro?"),
+        ("man_woman_he_she", "A girl did it", "They did it"),
+        ("this_or_look", "Watch the dog", "The dog barks"),
+        ("says_or_thinks", "Ella dijo que sí", "Ella fue al mar"),
+        ("short_question", "Is it?", "It is."),
+        ("short_question", "Is it?", "Is " + "it " * 15 + "?"),
     ],
 )  # fmt: skip
 def test_a_feature_holds_for_one_text_and_not_for_another(name, yes, no):
     assert name in has(yes)
     assert name not in has(no)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Living with diabetes", "She was depressed", "He went bankrupt", "Too fat to fly", "Drowning in debt",
+        "Un final aterrador", "Vive con diabetes", "Está deprimida", "En bancarrota", "Demasiado gordo", "Sus deudas",
+        "An alarming trend", "The synagogue on our street", "Es católica", "A transgender pilot", "Da mucho miedo",
+    ],
+)  # fmt: skip
+def test_what_nobody_is_to_be_pushed_by_is_denied(text):
+    assert has(text) & DENIED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fresh bread every morning", "Save 20% on running shoes", "Our summer menu is here", "A loan of books for kids",
+        "Green tea and a cross word", "Blindfold tasting tonight", "The stroke of a brush",
+        "Pan recién hecho", "Gana un viaje a Roma", "Una parada en el camino", "Envío al extranjero",
+    ],
+)  # fmt: skip
+def test_plain_words_are_not(text):
+    assert not has(text) & DENIED
 
 
 @pytest.mark.parametrize(

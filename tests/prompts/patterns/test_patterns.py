@@ -11,6 +11,7 @@ import pytest
 
 from postopt.errors import OutcomeError
 from postopt.experiments.store import ExperimentStore
+from postopt.experiments.wording import WordingModel
 from postopt.prompts.patterns import PatternMiner
 from postopt.types import Feedback
 
@@ -45,7 +46,8 @@ def named(miner, status):
 
 class TestConfirmed:
     def test_what_was_planted_is_found_and_nothing_else(self, miner):
-        assert {"question", "digits"} <= named(miner, "confirmed") <= {"question", "digits", "ends_with_question"}
+        also = {"ends_with_question", "short_question"}  # here the same texts as those with a question mark
+        assert {"question", "digits"} <= named(miner, "confirmed") <= {"question", "digits", *also}
 
     def test_lift_and_interval_are_the_planted_ones(self, miner):
         found = {pattern.name: pattern for pattern in miner.patterns}
@@ -92,6 +94,49 @@ class TestConfirmed:
         assert PatternMiner().fit(mixed[0], at=0.0).confirm(mixed[1], at=YEAR).state() == miner.state()
 
 
+def in_batches(miner, groups, size):
+    for start in range(0, len(groups), size):
+        miner.confirm(groups[start : start + size])
+    return miner
+
+
+class TestSmallBatches:
+    @pytest.mark.parametrize("size", [5, 19])
+    def test_add_up(self, first, second, size):
+        miner = in_batches(PatternMiner().fit(first[:80]), second, size)
+        assert {"question", "digits"} <= named(miner, "confirmed")
+        assert next(pattern for pattern in miner.patterns if pattern.name == "question").n > 100
+
+    def test_take_few_looks_and_lose_nothing(self, first, second):
+        at_once = PatternMiner().fit(first).confirm(second).state()
+        varies = {record["name"]: record["evidence"][0][0][2] for record in at_once["records"]}
+        for record in in_batches(PatternMiner().fit(first), second, 19).state()["records"]:
+            looked_at = sum(effect[2] for effect, _ in record["evidence"])
+            assert looked_at + len(record["waiting"]) == varies[record["name"]]
+            assert len(record["waiting"]) < max(20, looked_at / 2)
+            assert len(record["evidence"]) <= 7
+
+    def test_a_rare_feature_waits_while_others_are_settled(self, planted):
+        def with_rockets(seed, groups):
+            draw = np.random.default_rng(seed)
+            made = [[(*row, draw.random() < 0.04) for row in group] for group in planted(groups, seed=seed)]
+            return [[(text + " 🚀" * rare, n, s * (1 + rare)) for text, n, s, rare in group] for group in made]
+
+        miner = PatternMiner().fit(with_rockets(5, 250)).confirm(with_rockets(6, 80))
+        assert "question" in named(miner, "confirmed")
+        assert "emoji" in named(miner, "proposed")
+        assert "emoji" in named(miner.confirm(with_rockets(7, 160)), "confirmed")
+
+    def test_what_waits_survives_a_restart(self, first, second):
+        miner = PatternMiner().fit(first)
+        for start in range(0, len(second), 19):
+            state = json.loads(json.dumps(miner.state()))
+            miner = PatternMiner()
+            miner.restore(state)
+            miner.confirm(second[start : start + 19])
+        assert miner.state() == in_batches(PatternMiner().fit(first), second, 19).state()
+
+
 class TestRetired:
     def test_what_later_contrasts_contradict(self, miner, planted):
         miner.confirm(planted(1000, seed=3, sign=-1), at=2 * YEAR)
@@ -133,6 +178,19 @@ class TestDenied:
         assert allowed.score(afraid) - allowed.score(calm) == pytest.approx(0.25, abs=0.1)
         assert abs(miner.score(afraid) - miner.score(calm)) < 0.1
 
+    @pytest.mark.parametrize("zeta", ["(?i)zeta", re.compile("[Zz]eta"), lambda text: "zeta" in text.casefold()])
+    def test_nor_does_what_a_host_denies(self, planted, zeta):
+        groups = [
+            [(text.replace("terrifying", word), n, s) for text, n, s in group]
+            for group, word in zip(planted(seed=1), ["Zeta", "zetas", "zetaland"] * 84, strict=False)
+        ]
+        calm, loud = "river stone garden paper window", "river stone garden zetaland window"
+        allowed = PatternMiner(features={"zeta": zeta}).fit(groups).wording
+        denied = PatternMiner(features={"zeta": zeta}, deny=["zeta"]).fit(groups)
+        assert allowed.score(loud) - allowed.score(calm) > 0.1
+        assert abs(denied.score(loud) - denied.score(calm)) < 0.05
+        assert "zeta" in {pattern.name for pattern in denied.denied}
+
     def test_a_host_may_allow_it(self, first, second):
         miner = PatternMiner(deny=()).fit(first).confirm(second)
         assert "fear" in named(miner, "confirmed")
@@ -164,6 +222,32 @@ class TestHostFeatures:
         assert pattern.matches("over 10 of them")
         assert not pattern.matches("a few of them")
 
+    @pytest.mark.parametrize("answer", ["no", math.nan, 1, None, re.match("a", "a"), np.True_])
+    def test_what_is_neither_true_nor_false_is_refused(self, first, answer):
+        miner = PatternMiner(features={"odd": lambda _: answer})
+        with pytest.raises(ValueError, match=r"features\['odd'\] returned"):
+            miner.fit(first)
+        assert miner.patterns == ()
+
+    def test_one_that_fails_loses_no_contrasts(self, first, second):
+        answers = {"fails": False}
+
+        def asks(text):
+            if answers["fails"]:
+                raise OSError("out of reach")
+            return text.endswith("?")
+
+        given = []
+        miner = PatternMiner(features={"asks": asks}, past=lambda: given).fit(first)
+        before = miner.state()
+        answers["fails"], given[:] = True, second[:120]
+        for look in (lambda: miner.confirm(second), lambda: miner.step(YEAR)):
+            with pytest.raises(OSError, match="reach"):
+                look()
+            assert miner.state() == before
+        answers["fails"] = False
+        assert "asks" in named(miner.confirm(second), "confirmed")
+
 
 class TestScore:
     def test_picks_what_was_planted(self, miner):
@@ -175,6 +259,27 @@ class TestScore:
     def test_nothing_learned_scores_nothing(self):
         assert PatternMiner().score("a text") == 0.0
         assert PatternMiner().fit([]).confirm([]).patterns == ()
+
+    def test_what_is_only_proposed_counts_as_its_words_do(self, first, second):
+        miner = PatternMiner(deny=()).fit(first)
+        assert "question" in named(miner, "proposed")
+        assert miner.score("river stone?") == WordingModel.fit(first).score("river stone?")
+
+    def test_what_a_host_alone_can_see_counts_once_confirmed(self, planted):
+        def odd(text):
+            return len(text) % 2 == 1
+
+        def made(seed):
+            plain = planted(seed=seed, effect=0.0)
+            return [[(text, n, s * (1 + 0.5 * odd(text))) for text, n, s in group] for group in plain]
+
+        miner = PatternMiner(features={"odd": odd}).fit(made(1))
+        gains = [miner.score("river stone.") - miner.score("river stone")]
+        miner.confirm(made(2))
+        gains.append(miner.score("river stone.") - miner.score("river stone"))
+        assert "odd" in named(miner, "confirmed")
+        assert abs(gains[0]) < 0.1
+        assert gains[1] < -0.2
 
     def test_more_contrasts_are_learned_from(self, first, second):
         miner = PatternMiner().fit(first)
@@ -190,6 +295,14 @@ class TestGarbage:
         for row in (("a", 1, 2), ("a", math.nan, 0), (None, 2, 1)):
             with pytest.raises(OutcomeError):
                 getattr(miner, method)([[("b", 9, 1), row]])
+        assert miner.state() == before
+
+    @pytest.mark.parametrize("groups", [None, 3, "ab", [None], [3], ["ab"]])
+    @pytest.mark.parametrize("method", ["fit", "confirm"])
+    def test_what_are_no_groups_is_refused(self, miner, method, groups):
+        before = miner.state()
+        with pytest.raises(OutcomeError, match="group"):
+            getattr(miner, method)(groups)
         assert miner.state() == before
 
     @pytest.mark.parametrize("at", [math.nan, math.inf, -1e12, "x"])
