@@ -1,6 +1,6 @@
 """Which wording wins: patterns that hold, and picking one text of several by its score, on real headline tests.
 
-    python benchmarks/test_patterns.py FILE.csv.gz
+    python benchmarks/test_patterns.py [FILE.csv.gz]
 
 The file has the columns test_id, headline, eyecatcher_id, impressions, clicks, test_week and randomization_risk, as the
 Upworthy Research Archive has (Matias, Munger, Aubin Le Quere, Scientific Data 2021). A contrast is the headlines of one
@@ -22,16 +22,20 @@ import gzip
 import sys
 from collections import defaultdict
 from itertools import combinations, pairwise
+from pathlib import Path
 from time import perf_counter
 from zlib import crc32
 
 import numpy as np
+import pytest
 
 from postopt.experiments.contrasts import contrasts, read_groups
 from postopt.experiments.wording import WordingModel
 from postopt.prompts.evidence import effects
 from postopt.prompts.features import read as reading
 from postopt.prompts.patterns import PatternMiner
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "ab" / "upworthy_open.csv.gz"
 
 
 def read_tests(path, *, faulty=False):
@@ -210,5 +214,10 @@ def show_speed(groups):
           f"left by the score {model.residual:.3f}, slope {model.slope:.2f}")  # fmt: skip
 
 
+@pytest.mark.skipif(not DATA.exists(), reason="the shared data are not there")
+def test_patterns():
+    main(DATA)
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) > 1 else DATA)

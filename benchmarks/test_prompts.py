@@ -98,5 +98,9 @@ def main():
     show("all are worse", (-0.1, -0.2, -0.05), runs=RUNS // 4 + 1)
 
 
+def test_prompts():
+    main()
+
+
 if __name__ == "__main__":
     main()

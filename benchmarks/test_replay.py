@@ -5,8 +5,9 @@
 Past tests in a file (columns as `read_tests` says) are split by a hash; 60 % teach the priors, the others are replayed
 in worlds drawn around their own results, with the traffic they had and up to six arms. Gain share: successes above even
 shares over those of the truly best arm. "At once": shares are computed anew every 200 units from all outcomes so far.
-"Late": every 1,000 units, and outcomes come one batch later. 2 % of the traffic is spread evenly in all rows. Worlds
-have kappa 2,207, a value stated for these tests; the policies do not know it. Everything is seeded: it repeats itself.
+"Late": every 1,000 units, and outcomes come one batch later. 2 % of the traffic is spread evenly in all rows. It is
+`replay` with its defaults, as `postopt learn replay` calls it: the worlds' concentration is the likeliest for the file,
+which the policies do not know. Everything is seeded: it repeats itself.
 
 The last rows deal one test at a time through `Policy.shares`, as an experiment does, in the same worlds: they differ
 from running side by side by noise only.
@@ -25,7 +26,6 @@ from postopt.experiments.replay import replay, split
 from postopt.experiments.replaytests import read_tests
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "ab" / "upworthy_open.csv.gz"
-KAPPA = 2_207.0
 WORLDS = 3
 SCHEDULES = ((200, 0), (1_000, 1))
 ONE_BY_ONE = 100
@@ -45,7 +45,7 @@ def deal(policy, rates, total, batch, late, rng):
     return given
 
 
-def one_by_one(tests, batch, late):
+def one_by_one(tests, batch, late, kappa):
     """Return the gain share of "earn" over some of the held tests, each dealt by itself."""
     past, held = split([test for test in tests if not test.risk], 0.6)
     priors, rng = Priors.learn([test.arms for test in past]), np.random.default_rng(1)
@@ -56,7 +56,7 @@ def one_by_one(tests, batch, late):
         mean = s.sum() / n.sum()
         policy = POLICIES["earn"](priors.experiment(texts))
         for _ in range(WORLDS_ONE_BY_ONE):
-            rates = rng.beta(KAPPA * mean + s, KAPPA * (1 - mean) + n - s)
+            rates = rng.beta(kappa * mean + s, kappa * (1 - mean) + n - s)
             given = deal(policy, rates, int(n.sum()), batch, late, rng)
             gained += given @ (rates - rates.mean())
             possible += given.sum() * (rates.max() - rates.mean())
@@ -71,14 +71,14 @@ def figures(path):
     for name in POLICIES:
         line = f"{name:22}"
         for batch, late in SCHEDULES:
-            row = replay(tests, name, worlds=WORLDS, batch=batch, late=late, kappa=KAPPA)
+            row = replay(tests, name, worlds=WORLDS, batch=batch, late=late)
             line += f"{row.gain_share:8.3f} +- {row.error:.3f}{row.real_gain_share:7.3f}"
             line += f"{row.names_best:6.2f}{row.regret:8.1%}  "
         print(line)
-    print(f"{row.tests} tests, of which {row.real_tests} differ really; priors from {row.past}")
+    print(f"{row.tests} tests, of which {row.real_tests} differ; priors from {row.past}; worlds of {row.kappa:,.0f}")
     for batch, late in SCHEDULES:
-        few = replay(tests, "earn", worlds=WORLDS_ONE_BY_ONE, batch=batch, late=late, kappa=KAPPA, limit=ONE_BY_ONE)
-        alone = one_by_one(tests, batch, late)
+        few = replay(tests, "earn", worlds=WORLDS_ONE_BY_ONE, batch=batch, late=late, limit=ONE_BY_ONE)
+        alone = one_by_one(tests, batch, late, few.kappa)
         print(f"first {ONE_BY_ONE}, batch {batch}: side by side {few.gain_share:.3f}, one by one {alone:.3f}")
 
 

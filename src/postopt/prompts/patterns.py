@@ -28,8 +28,7 @@ _DAY_SECONDS = 86_400
 # Contrasts that `step` takes at once, at least; arbitrary, five times what a feature has to vary in.
 _BATCH = 100
 
-# What share of the proposed patterns may be none: they are what is looked for in later contrasts, not what is claimed.
-# Arbitrary.
+# What share of the proposed patterns may be none: they are looked for later, not claimed. Arbitrary.
 _PROPOSED = 0.25
 
 # A feature of which so much is also one that is denied is denied, too; arbitrary.
