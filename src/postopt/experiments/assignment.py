@@ -150,7 +150,7 @@ def arm_of(u: float, shares: Sequence[float]) -> int:
 def arms_of(u: NDArray[np.float64], shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
     """Return `arm_of` each number."""
     checked = check_shares(shares)
-    return np.minimum(checked.cumsum().searchsorted(u, side="right"), checked.nonzero()[0][-1])
+    return np.asarray(np.minimum(checked.cumsum().searchsorted(u, side="right"), checked.nonzero()[0][-1]), np.int64)
 
 
 def check_shares(shares: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:

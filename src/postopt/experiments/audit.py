@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple  # Any: what a damaged file gives
+
+from postopt.errors import ExperimentStoreError
+from postopt.experiments.entries import DAY, MAX_TIME, MAX_VALUE
+from postopt.experiments.storefile import StoreFile, passes
+from postopt.experiments.writebehind import WriteBehind
 
 
 class Finding(NamedTuple):
@@ -11,7 +17,7 @@ class Finding(NamedTuple):
 
     Attributes:
         kind: "assigned" or "bucket" for a sum that differs from the log, "orphan" for a row that belongs to nothing,
-            "damage" for a file that SQLite finds damaged.
+            "range" for a number that cannot be, "damage" for a file that SQLite finds damaged, or cannot read.
         where: which row, in words.
         logged: what the log says, or "".
         stored: what the store says.
@@ -73,28 +79,108 @@ _ORPHANS = (
     ),
     (
         "a link to no decision",
-        "SELECT post, decision FROM links WHERE decision NOT IN (SELECT id FROM decisions)",
+        """
+        SELECT post, decision FROM links WHERE decision NOT IN (SELECT id FROM decisions)
+        AND decision NOT IN (SELECT id FROM new_decisions)
+        """,
     ),
 )
+# What is no number is above all numbers, and NULL is not true.
+_RANGES = (
+    (
+        "a decision that cannot be",
+        """
+        SELECT id, 'propensity ' || propensity || ', half ' || half || ', at ' || at || ', day ' || day FROM decisions
+        WHERE (propensity > 0 AND propensity <= 1 AND half IN (0, 1) AND abs(at) <= :time
+        AND at >= day * :day AND at < (day + 1) * :day) IS NOT TRUE
+        """,
+    ),
+    (
+        "an outcome that cannot be",
+        """
+        SELECT number, metric || ' ' || value || ', at ' || at FROM outcomes
+        WHERE (value BETWEEN 0 AND :most AND abs(at) <= :time) IS NOT TRUE
+        """,
+    ),
+    (
+        "a count that cannot be",
+        """
+        SELECT id, 'n ' || n || ', total ' || total || ', squares ' || squares || ', at ' || at || ', day ' || day
+        FROM counts WHERE (n BETWEEN 0 AND :most AND total BETWEEN 0 AND :most AND squares BETWEEN 0 AND :most
+        AND total * total <= n * squares * (1 + 1e-9) AND abs(at) <= :time
+        AND at >= day * :day AND at < (day + 1) * :day) IS NOT TRUE
+        """,
+    ),
+    (
+        "an imported count that cannot be",
+        """
+        SELECT experiment || ' / ' || arm, successes || ' of ' || n FROM imported
+        WHERE (successes >= 0 AND successes <= n AND n <= :most) IS NOT TRUE
+        """,
+    ),
+)
+_LIMITS = {"time": MAX_TIME, "most": MAX_VALUE, "day": DAY}
 
 
-def findings(connection: sqlite3.Connection) -> list[Finding]:
-    """Return all that is found, in a transaction that has begun."""
+def of_store(behind: WriteBehind, file: StoreFile) -> list[Finding]:
+    """Return all that is found; others write while the log is read.
+
+    Raises:
+        ExperimentStoreError: the store is closed or gone, or what waits cannot be written though nothing is broken.
+    """
     found = []
-    for (message,) in connection.execute("PRAGMA integrity_check"):
-        if message != "ok":
-            found.append(Finding("damage", "the file", "", str(message)))
-    for experiment, arm, half, day, logged, stored in connection.execute(_ASSIGNED):
-        where = f"decisions of {experiment} / {arm}, half {half}, day {day}"
-        found.append(Finding("assigned", where, str(logged), str(stored)))
-    for experiment, arm, half, metric, day, *sums in connection.execute(_BUCKETS):
-        where = f"{metric} of {experiment} / {arm}, half {half}, day {day}"
-        found.append(Finding("bucket", where, _sums(sums[:3]), _sums(sums[3:])))
-    for kind, query in _ORPHANS:
-        found += [Finding("orphan", f"{a} ({b})", "", kind) for a, b in connection.execute(query)]
-    return found
+    if not file.transacting:
+        try:
+            with behind.transaction():
+                pass
+        except ExperimentStoreError as error:
+            cause = error.__cause__
+            if not isinstance(cause, sqlite3.Error) or passes(cause):
+                raise
+            found.append(Finding("damage", "what waits to be written", "", str(cause)))
+    with file.snapshot() as connection:
+        return found + list(_findings(connection))
 
 
-def _sums(sums: list[float]) -> str:
-    n, total, squares = sums
-    return f"n {n:g}, total {total:g}, squares {squares:g}"
+def _findings(connection: sqlite3.Connection) -> Iterator[Finding]:
+    """Ask each question; what breaks one off is a finding, and the others are asked all the same."""
+    for where, query, finding in _QUESTIONS:
+        try:
+            for row in connection.execute(query, _LIMITS):
+                if row != ("ok",):  # as the integrity check says
+                    yield finding(*row)
+        except sqlite3.Error as error:
+            yield Finding("damage", where, "", str(error))
+
+
+def _damage(message: Any) -> Finding:
+    return Finding("damage", "the file", "", str(message))
+
+
+def _assigned(experiment: Any, arm: Any, half: Any, day: Any, logged: Any, stored: Any) -> Finding:
+    return Finding("assigned", f"decisions of {experiment} / {arm}, half {half}, day {day}", str(logged), str(stored))
+
+
+def _bucket(experiment: Any, arm: Any, half: Any, metric: Any, day: Any, *sums: Any) -> Finding:
+    where = f"{metric} of {experiment} / {arm}, half {half}, day {day}"
+    return Finding("bucket", where, _sums(sums[:3]), _sums(sums[3:]))
+
+
+def _row(kind: str, what: str) -> Callable[..., Finding]:
+    return lambda key, more: Finding(kind, f"{key} ({more})", "", what)
+
+
+def _sums(sums: tuple[Any, ...]) -> str:
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, int | float) else f"{name} {value!r}"
+        for name, value in zip(("n", "total", "squares"), sums, strict=True)
+    )
+
+
+_QUESTIONS: tuple[tuple[str, str, Callable[..., Finding]], ...] = (
+    ("the file", "PRAGMA integrity_check", _damage),
+    ("sums of decisions", _ASSIGNED, _assigned),
+    ("sums of outcomes", _BUCKETS, _bucket),
+    *((f"a look for {what}", query, _row("orphan", what)) for what, query in _ORPHANS),
+    *((f"a look for {what}", query, _row("range", what)) for what, query in _RANGES),
+)

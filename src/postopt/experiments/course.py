@@ -85,8 +85,8 @@ class Trail:
 
 def largest(tally: Tally) -> list[int]:
     """Return the numbers of the arms with most outcomes."""
-    seen = [place for place in range(len(tally.n)) if tally.n[place]]
-    return sorted(sorted(seen, key=lambda place: -tally.n[place])[:_MOST_ARMS])
+    seen = tally.n.nonzero()[0]
+    return sorted(seen[(-tally.n[seen]).argsort(kind="stable")[:_MOST_ARMS]].tolist())
 
 
 def course_of(

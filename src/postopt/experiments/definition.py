@@ -107,7 +107,10 @@ class Definition:
     def arguments(self) -> dict[str, Any]:
         """Return the arguments of `checked`, but name and arms, that give this definition again."""
         arguments = {field.name: getattr(self, field.name) for field in fields(self)[2:]}
-        return arguments | {"design_effect": "auto" if self.design_effect is None else self.design_effect}
+        return arguments | {
+            "design_effect": "auto" if self.design_effect is None else self.design_effect,
+            "weights": self.weights if self.mode == "find" else None,
+        }
 
     @classmethod
     def from_settings(cls, name: str, arms: Iterable[Arm], settings: Mapping[str, Any]) -> Definition:
@@ -144,7 +147,7 @@ def _alpha(alpha: object) -> float:
 
 
 def _arms(arms: Iterable[Arm | str]) -> tuple[Arm, ...]:
-    if isinstance(arms, str) or not isinstance(arms, Iterable):
+    if isinstance(arms, str | set | frozenset) or not isinstance(arms, Iterable):  # of a set, no arm is the first
         raise ValueError(f"arms is {shown(arms)}; a list of arms or of their names is needed")  # noqa: TRY004 - as all others
     checked = tuple(arm if isinstance(arm, Arm) else Arm(check_name("arm", arm)) for arm in arms)
     if not 1 <= len(checked) <= _MOST_ARMS:
@@ -187,4 +190,6 @@ def _weights(weights: Weights, arms: tuple[Arm, ...]) -> tuple[float, ...]:
         raise ValueError(f"weights is {shown(weights)}; one for each of {len(arms):,} arms is needed")
     checked = [check_positive("weights", weight, "parts of the traffic") for weight in weights]
     whole = sum(checked)
+    if math.isclose(whole, 1.0, rel_tol=1e-12):  # as the store gives them back: to scale them again would change them
+        return tuple(checked)
     return tuple(weight / whole for weight in checked)

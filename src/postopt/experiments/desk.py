@@ -10,7 +10,14 @@ from typing import Any
 
 from postopt._checks import check_callable
 from postopt.clock import Clock
-from postopt.errors import ExperimentChangedError, ExperimentError, OutcomeError, UnknownArmError, shown
+from postopt.errors import (
+    ExperimentChangedError,
+    ExperimentError,
+    ExperimentStoreError,
+    OutcomeError,
+    UnknownArmError,
+    shown,
+)
 from postopt.events.records import Event, ExperimentDecided, GuardrailBreached
 from postopt.experiments.allocation import OUTSIDE, Allocator
 from postopt.experiments.assignment import ExclusionGroup, Unit
@@ -29,12 +36,13 @@ from postopt.experiments.publishing import EventSink, Publisher
 from postopt.experiments.records import Assignment, CountRow, Metric, Totals
 from postopt.experiments.standing import FEEDBACK, Standing
 from postopt.experiments.store import ExperimentStore
+from postopt.experiments.storefile import passes
 from postopt.experiments.traffic import Traffic
 from postopt.types import Feedback
 
-# How many units one by one are dealt by the same shares: to compute them anew costs as much as to deal some tens, and
-# so few outcomes move them little (100 is arbitrary; it is what the store writes at once, too).
-_DEALT_ALIKE = 100
+# Units one by one are dealt by the same shares until there is such a part more of outcomes: to compute them anew costs
+# as much as to deal some tens, and a twentieth more moves them little (arbitrary).
+_MORE = 0.05
 
 # Of what a feedback counts, what can be a metric: all but revenue are successes among its impressions.
 _FED_BACK = frozenset({"clicks", "reactions", "hides", "revenue"})
@@ -81,7 +89,7 @@ class Desk:
             with self.store.lock:
                 moment = self.now() if now is None else now
                 if self.standing.due(moment):
-                    self.standing.refresh(moment)
+                    self.standing.look(moment)
                 yield moment
         except BaseException:
             self.standing.distrust()  # some of it may be in memory, but not in the store, or the other way round
@@ -124,9 +132,9 @@ class Desk:
         return found
 
     def assign(self, units: Sequence[Unit], context: str, *, alike: bool) -> list[Assignment]:
-        """Return the assignments of units; `alike` allows shares that are a few outcomes old."""
+        """Return the assignments of units; `alike` allows shares that rest on a few outcomes less."""
         with self.changing() as now:
-            self._traffic.update(self.standing, _DEALT_ALIKE if alike else 0)
+            self._traffic.update(self.standing, _MORE if alike else 0.0)
             return self._allocator.allocate(units, context, now)
 
     def record(self, metric: Metric, values: Sequence[tuple[str, float]], at: float | None) -> int:
@@ -135,7 +143,7 @@ class Desk:
             when = now if at is None else at
             counted = self.standing.record(metric, [(each, value, when) for each, value in values if each != OUTSIDE])
             if counted:
-                self._check_guardrails(now, metric.name)
+                self._check_counted(now, metric.name)
             return counted
 
     def count(self, metric: Metric, place: int, totals: Totals, at: float | None, report: str | None) -> bool:
@@ -146,7 +154,7 @@ class Desk:
             row = CountRow(name, self.definition.name, arm, metric.name, totals, when)
             counted = self.standing.count(row, new=report is None)
             if counted:
-                self._check_guardrails(now, metric.name)
+                self._check_counted(now, metric.name)
             return counted
 
     def decide(self, now: float | None = None) -> Decision:
@@ -184,7 +192,7 @@ class Desk:
             for metric in self.definition.metrics.values():
                 if metric.name in _FED_BACK:
                     self._learn(metric, decision_id, known[0], feedback)
-                    self._check_guardrails(now, metric.name)
+                    self._check_counted(now, metric.name)
         return True
 
     def _learn(self, metric: Metric, decision_id: str, place: int, feedback: Feedback) -> None:
@@ -216,12 +224,12 @@ class Desk:
     def _decide(self, now: float) -> Decision:
         self.standing.refresh(now)
         self._check_guardrails(now)
-        self._traffic.update(self.standing, 0)
+        self._traffic.update(self.standing, 0.0)
         decision, settled = self._judge.decide(self.standing, self._traffic.shares, now)
         self._remember()
         if settled:
             self._settle(decision, settled)
-            self._traffic.update(self.standing, 0)
+            self._traffic.update(self.standing, 0.0)
         return decision
 
     def state(self) -> dict[str, Any]:
@@ -272,6 +280,15 @@ class Desk:
                 n=decision.n,
             )
         )
+
+    def _check_counted(self, now: float, metric: str) -> None:
+        """Check a guardrail of what was counted, or leave that to the next check while the store cannot be written."""
+        try:
+            with self.store.hurrying():
+                self._check_guardrails(now, metric)
+        except ExperimentStoreError as error:
+            if not passes(error.__cause__):
+                raise
 
     def _check_guardrails(self, now: float, metric: str | None = None) -> None:
         """Pause the arms that breach a guardrail."""

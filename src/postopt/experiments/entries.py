@@ -88,7 +88,7 @@ def decision(row: DecisionRow) -> Decision:
     key, experiment, arm, unit, half, propensity, policy, context, at = row
     try:
         texts = "".join(row[:4] + row[6:8])
-        fits = texts.isascii() or texts.encode()
+        fits: object = texts.isascii() or texts.encode()
         fits = fits and key and half in (0, 1) and 0 < propensity <= 1 and -MAX_TIME <= at <= MAX_TIME
     except (TypeError, UnicodeEncodeError):
         fits = False
@@ -141,16 +141,22 @@ def count(row: CountRow) -> Count:
     return *names, n, total, squares, when, day_of(when)
 
 
-def past_counts(rows: Iterable[tuple[str, str, float, float]]) -> list[tuple[str, str, float, float]]:
+def past_counts(rows: Iterable[tuple[str | int, str, float, float]]) -> list[tuple[str, str, float, float]]:
     """Return the (arm, text, n, successes) of one past experiment.
 
     Raises:
-        OutcomeError: a number is negative, NaN, infinite or none, there are more successes than n, or an arm comes
-            twice.
+        OutcomeError: a row is none, a number is negative, NaN, infinite or none, there are more successes than n, or
+            an arm comes twice.
+        ValueError: a name or text is none.
     """
     checked: dict[str, tuple[str, str, float, float]] = {}
-    for arm, shows, n, successes in rows:
-        entry = text("arm", arm), text("text", shows, empty=True), number("n", n), number("successes", successes)
+    for row in rows:
+        try:
+            arm, shows, n, successes = row
+        except (TypeError, ValueError) as error:
+            raise OutcomeError(f"{shown(row)} is no (arm, text, n, successes)") from error
+        name = str(arm) if isinstance(arm, int) else arm  # arms that are numbered
+        entry = text("arm", name), text("text", shows, empty=True), number("n", n), number("successes", successes)
         if entry[3] > entry[2]:
             raise OutcomeError(f"{shown(successes)} successes of {shown(n)} cannot be")
         if checked.setdefault(entry[0], entry) is not entry:

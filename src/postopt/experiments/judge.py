@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
-from postopt.experiments.blocks import blocked, pooled
+from postopt.experiments.blocks import NOTHING, blocked, pooled
 from postopt.experiments.decision import ArmResult, Decision, State
 from postopt.experiments.definition import Definition
 from postopt.experiments.design_effect import DesignEffect
@@ -19,6 +19,7 @@ from postopt.experiments.records import Metric, Totals
 from postopt.experiments.sequential import Comparison, SequentialTest
 from postopt.experiments.standing import Standing
 from postopt.experiments.traffic import CONTROL, Numbers
+from postopt.experiments.usual import Usual
 from postopt.experiments.validity import invalidity
 from postopt.experiments.winner import Verdict, find_winner, pair_test
 from postopt.stats.interval import Interval
@@ -57,8 +58,7 @@ class Judge:
 
     def __init__(self, definition: Definition, past: Past) -> None:
         self._definition = definition
-        self._usual = usual = past.usual
-        self._repeated = past.repeated
+        self._usual = usual = past.usual if definition.metric.kind == "proportion" else Usual()
         arms = len(definition.arms)
         self._horizon = None if definition.horizon is None else definition.horizon / arms
         self._test = SequentialTest(
@@ -77,7 +77,7 @@ class Judge:
                 alpha=rail.alpha,
                 comparisons=max(arms - 1, 1),
                 arms=max(arms, 2),
-                usual=usual,
+                usual=Usual(),  # the past is that of another metric
                 kind=rail.metric.kind,
                 side="greater" if rail.metric.lower_is_better else "less",
                 early=True,
@@ -145,6 +145,8 @@ class Judge:
         others = [other for other in active if other != place] or [CONTROL]
         rival = others[0] if verdict.rival is None else standing.places[verdict.rival]
         lift, interval = _better(verdict.comparison, metric, 1 - definition.alpha)
+        # Two arms are compared with each other at one level; so the leader with the control is nothing new.
+        known = {place: verdict.comparison} if rival == CONTROL and len(definition.arms) == 2 else {}
         decision = Decision(
             experiment=definition.name,
             state=state,
@@ -155,7 +157,7 @@ class Judge:
             interval=interval,
             n=round(float(standing.tally.n.sum())),
             reasons=(*reasons, *self._notes(standing, verdict, effect)),
-            arms=tuple(self._results(standing, shares, pairs, effect.value)),
+            arms=tuple(self._results(standing, shares, pairs, effect.value, known)),
             at=now,
         )
         if standing.settled:
@@ -233,20 +235,28 @@ class Judge:
         if window is not None:
             yield f"assignments of the last {window:,.0f} seconds do not count yet"
 
-    def _results(self, standing: Standing, shares: Numbers, pairs: _Pairs, effect: float) -> Iterator[ArmResult]:
+    def _results(
+        self,
+        standing: Standing,
+        shares: Numbers,
+        pairs: _Pairs,
+        effect: float,
+        known: Mapping[int, Comparison | None],
+    ) -> Iterator[ArmResult]:
         metric, nothing = self._definition.metric, _nothing(1 - self._test.alpha)
+        assigned, parts = standing.assigned.tolist(), shares.tolist()
         for place, arm in enumerate(self._definition.arms):
-            lift, interval = 0.0, nothing
-            if place != CONTROL and pairs.pooled(place).n:
-                lift, interval = _better(self._test.compare(*pairs.days(place, CONTROL), effect), metric, nothing.level)
-            totals = pairs.pooled(place)
+            lift, interval, totals = 0.0, nothing, pairs.pooled(place)
+            if place != CONTROL and totals.n:
+                seen = known.get(place) or self._test.compare(*pairs.days(place, CONTROL), effect)
+                lift, interval = _better(seen, metric, nothing.level)
             yield ArmResult(
                 arm=arm,
                 status=standing.statuses[place],
                 n=round(totals.n),
                 mean=totals.mean,
-                assigned=int(standing.assigned[place]),
-                share=float(shares[place]),
+                assigned=assigned[place],
+                share=parts[place],
                 lift=lift,
                 interval=interval,
             )
@@ -256,7 +266,7 @@ class Judge:
         if self._definition.design_effect is not None:
             given = self._definition.design_effect
             return Effect(given, f"design effect {given:g}, as given")
-        learned = DesignEffect(standing.buckets(metric.name), self._repeated, kind=metric.kind)
+        learned = DesignEffect(standing.buckets(metric.name), kind=metric.kind)
         return Effect(learned.value, learned.reason)
 
 
@@ -297,7 +307,7 @@ class _Pairs:
 
     def pooled(self, place: int) -> Totals:
         """Return the sums of one arm over all days."""
-        return pooled(self._days(place))
+        return pooled(days) if (days := self._days(place)) else NOTHING
 
 
 def _better(comparison: Comparison | None, metric: Metric, level: float) -> tuple[float, Interval]:

@@ -185,11 +185,11 @@ def _root(falling: Callable[[float], float], first: tuple[float, float], last: t
     """Return where a function is zero between two points at which its signs differ."""
     (a, at_a), (b, at_b) = first, last
     for turn in range(100):
-        if abs(b - a) <= 4e-16 * max(abs(b), 1e-3) or not at_b:
+        if not at_b:
             break
         c = (a + b) / 2 if turn > 30 else b - at_b * (b - a) / (at_b - at_a)
-        if c == b:
-            break
+        if abs(c - b) <= 1e-12:
+            return c
         at_c = falling(c)
         if (at_c > 0) != (at_b > 0):
             a, at_a = b, at_b

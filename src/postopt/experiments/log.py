@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from postopt.experiments.entries import Rows, day_of
+from postopt.experiments.entries import Rows
 from postopt.experiments.records import Bucket, CountRow, DecisionRow, OutcomeRow, Totals
 
 _APPEND_DECISIONS = """
@@ -56,33 +56,6 @@ _LINK = "INSERT INTO links (post, decision) VALUES (?, ?) ON CONFLICT (post, dec
 _DECISIONS = """
 SELECT d.id, d.experiment, d.arm, d.unit, d.half, d.propensity, d.policy, d.context, d.at
 FROM json_each(?) AS j CROSS JOIN decisions AS d ON d.id = j.value
-"""
-# The sums of whole days, and what of the day that the limit cuts in two lies before it.
-_BUCKETS_BEFORE = """
-SELECT arm, half, metric, day, n, total, squares FROM buckets
-WHERE experiment = :experiment AND (:metric IS NULL OR metric = :metric) AND half >= 0 AND day < :day
-UNION ALL
-SELECT d.arm, d.half, o.metric, d.day, count(*), sum(o.value), sum(o.value * o.value)
-FROM decisions AS d JOIN outcomes AS o ON o.decision = d.number
-WHERE d.day = :day AND d.experiment = :experiment AND d.at < :before AND (:metric IS NULL OR o.metric = :metric)
-GROUP BY d.arm, d.half, o.metric
-UNION ALL
-SELECT arm, -1, metric, day, sum(n), sum(total), sum(squares) FROM counts
-WHERE experiment = :experiment AND at < :before AND (:metric IS NULL OR metric = :metric) GROUP BY arm, metric, day
-ORDER BY 1, 2, 3, 4
-"""
-_OVERDUE = """
-SELECT arm, half, day, sum(n) FROM (
-    SELECT arm, half, day, n FROM assigned WHERE experiment = :experiment AND day < :day
-    UNION ALL
-    SELECT arm, half, day, -n FROM buckets
-    WHERE experiment = :experiment AND metric = :metric AND half >= 0 AND day < :day
-    UNION ALL
-    SELECT arm, half, day, count(*) FROM decisions AS d
-    WHERE day = :day AND experiment = :experiment AND at < :before
-    AND NOT EXISTS (SELECT 1 FROM outcomes AS o WHERE o.decision = d.number AND o.metric = :metric)
-    GROUP BY arm, half
-) GROUP BY arm, half, day HAVING sum(n) > 0 ORDER BY 1, 2, 3
 """
 
 
@@ -161,17 +134,14 @@ def count_row(row: Sequence[Any]) -> CountRow:
     return CountRow(row[0], row[1], row[2], row[3], Totals(row[4], row[5], row[6]), row[7])
 
 
-def buckets(connection: sqlite3.Connection, experiment: str, metric: str | None, before: float | None) -> list[Bucket]:
-    """Return the sums of outcomes, of decisions (and counts) before a time if one is given."""
-    values: dict[str, object] = {"experiment": experiment, "metric": metric}
-    if before is None:
-        query = """
-        SELECT arm, half, metric, day, n, total, squares FROM buckets
-        WHERE experiment = :experiment AND (:metric IS NULL OR metric = :metric) ORDER BY arm, half, metric, day
-        """
-    else:
-        query, values = _BUCKETS_BEFORE, values | {"before": before, "day": day_of(before)}
-    return [Bucket(*row[:4], Totals(*row[4:])) for row in connection.execute(query, values)]
+def buckets(connection: sqlite3.Connection, experiment: str, metric: str | None) -> list[Bucket]:
+    """Return the sums of outcomes."""
+    query = """
+    SELECT arm, half, metric, day, n, total, squares FROM buckets
+    WHERE experiment = :experiment AND (:metric IS NULL OR metric = :metric) ORDER BY arm, half, metric, day
+    """
+    found = connection.execute(query, {"experiment": experiment, "metric": metric})
+    return [Bucket._make((*row[:4], Totals(*row[4:]))) for row in found]
 
 
 def assigned(connection: sqlite3.Connection, experiment: str) -> dict[str, int]:
@@ -180,15 +150,14 @@ def assigned(connection: sqlite3.Connection, experiment: str) -> dict[str, int]:
     return dict(connection.execute(query, (experiment,)).fetchall())
 
 
-def overdue(
-    connection: sqlite3.Connection, experiment: str, metric: str, before: float
-) -> dict[tuple[str, int, int], Totals]:
-    """Return how many decisions made before a time have no outcome of a metric, by arm, half and day."""
-    values = {"experiment": experiment, "metric": metric, "before": before, "day": day_of(before)}
-    return {(arm, half, day): Totals(n, 0.0, 0.0) for arm, half, day, n in connection.execute(_OVERDUE, values)}
-
-
 def linked(connection: sqlite3.Connection, post_id: str) -> list[str]:
     """Return the decisions that a post was linked to, the first link first."""
     query = "SELECT decision FROM links WHERE post = ? ORDER BY number"
     return [decision for (decision,) in connection.execute(query, (post_id,))]
+
+
+def new_rows(connection: sqlite3.Connection) -> Rows:
+    """Return all decisions and outcomes that are new rows, whoever wrote them, in the order in which they came."""
+    decided = "SELECT id, experiment, arm, unit, half, propensity, policy, context, at, day FROM new_decisions"
+    recorded = "SELECT id, metric, value, at FROM new_outcomes"
+    return Rows(*(connection.execute(f"{query} ORDER BY number").fetchall() for query in (decided, recorded)))

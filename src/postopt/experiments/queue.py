@@ -1,4 +1,4 @@
-"""Rows of an experiment store that wait to be written."""
+"""Rows of an experiment store that wait to be written, or to be folded into its log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ V = TypeVar("V")
 
 
 class Queue:
-    """A bounded queue in which the first row of a key stays, and the rows that were written last.
+    """A bounded queue in which the first row of a key stays, and the new rows of the file.
 
     No lock is needed to add and to look: each step is one operation of a dict, and outcomes are added after, and taken
     before, the decisions that they belong to, so that no batch holds an outcome without its decision.
@@ -22,8 +22,8 @@ class Queue:
 
     Attributes:
         added: how many calls added rows; says whether any came since.
-        recent: how many rows are in the file's new rows, as far as this process wrote them; `Queue` keeps them, so that
-            nobody has to search there.
+        recent: how many rows are in the file's new rows, as far as this process wrote or read them; `Queue` keeps them,
+            so that nobody has to search there.
     """
 
     def __init__(self, limit: int) -> None:
@@ -69,6 +69,17 @@ class Queue:
             self._recent_outcomes.setdefault(outcome[:2], outcome)
         self.recent += len(rows.decisions) + len(rows.outcomes)
         self._remove(rows)
+
+    def read(self, rows: Rows) -> None:
+        """Keep the file's new rows, all of them, in place of those that were kept."""
+        decisions: dict[str, Decision] = {}
+        outcomes: dict[tuple[str, str], Outcome] = {}
+        for decision in rows.decisions:
+            decisions.setdefault(decision[0], decision)
+        for outcome in rows.outcomes:
+            outcomes.setdefault(outcome[:2], outcome)
+        self._recent_decisions, self._recent_outcomes = decisions, outcomes
+        self.recent = rows.n
 
     def folded(self, rows: Rows) -> None:
         """Let go of rows that were written, as were all new rows."""

@@ -72,11 +72,14 @@ def experiments(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM experiments ORDER BY name")]
 
 
-def arms(connection: sqlite3.Connection, experiment: str) -> list[ArmRow]:
-    """Return the arms of an experiment in the order in which they were defined."""
+def arms(connection: sqlite3.Connection, experiment: str, *, changed: bool) -> list[ArmRow]:
+    """Return the arms of an experiment in the order in which they were defined, or those whose status was changed."""
     settings(connection, experiment)
-    query = "SELECT arm, text, status, reason, since FROM arms WHERE experiment = ? ORDER BY number"
-    return list(map(ArmRow._make, connection.execute(query, (experiment,))))
+    query = """
+    SELECT arm, text, status, reason, since FROM arms
+    WHERE experiment = ? AND (NOT ? OR (status, reason) <> (?, '')) ORDER BY number
+    """
+    return list(map(ArmRow._make, connection.execute(query, (experiment, changed, STATUSES[0]))))
 
 
 def arm(connection: sqlite3.Connection, experiment: str, name: str) -> ArmRow:

@@ -154,7 +154,7 @@ def _nearest(counts: _Array, expected: _Array, tolerance: float) -> _Array:
     if sums[-1] < 1 and not seen.all():  # all that were seen are at their limits; the rest is for the others
         room = np.where(seen, 0.0, highest - lowest)
         nearest = nearest + room * ((1 - nearest.sum()) / room.sum())
-    return nearest
+    return np.asarray(nearest, np.float64)
 
 
 def _log_mean(logs: _Array) -> float:

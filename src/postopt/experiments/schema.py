@@ -74,7 +74,14 @@ CREATE TABLE documents (
 CREATE INDEX documents_by_key ON documents (kind, key);
 """
 
-MIGRATIONS = (_LOG, _LEARNING)
+# What is older than a window is found by time.
+_TIMES = """
+DROP INDEX IF EXISTS decisions_by_day;
+CREATE INDEX decisions_by_time ON decisions (experiment, at);
+CREATE INDEX counts_by_time ON counts (experiment, at);
+"""
+
+MIGRATIONS = (_LOG, _LEARNING, _TIMES)
 """`MIGRATIONS[v]` makes a store of version `v` one of version `v + 1`; an empty file has version 0."""
 
 VERSION = len(MIGRATIONS)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from postopt.errors import UnknownAssignmentError, shown
+from postopt.errors import ExperimentStoreError, UnknownAssignmentError, shown
 from postopt.experiments.definition import Definition
 from postopt.experiments.entries import Deal
 from postopt.experiments.recent import Known, Recent
 from postopt.experiments.records import Bucket, CountRow, Metric, OutcomeRow, Totals
 from postopt.experiments.reports import Reports
 from postopt.experiments.store import ExperimentStore
+from postopt.experiments.storefile import passes
 from postopt.experiments.tally import Tally
 
 DAY = 86_400
@@ -48,6 +49,7 @@ class Standing:
         expected: the sums of their propensities.
         variance: of `dealt` under these.
         statuses: of the arms, by number: "active", "paused" or "removed".
+        active: numbers of the arms that get units.
         why: why an arm has its status, by number, where there is something to say.
         version: changes when a status does, or what is settled.
         settled: what stays so: a JSON document, empty before there is anything.
@@ -70,6 +72,7 @@ class Standing:
         self.expected: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
         self.variance: npt.NDArray[np.float64] = np.zeros(len(definition.arms))
         self.statuses = ["active"] * len(definition.arms)
+        self.active = list(range(len(definition.arms)))
         self.why: dict[int, str] = {}
         self.settled: dict[str, Any] = {}
 
@@ -77,11 +80,6 @@ class Standing:
     def tally(self) -> Tally:
         """The sums of the metric that decides."""
         return self.tallies[self._definition.metric.name]
-
-    @property
-    def active(self) -> list[int]:
-        """Numbers of the arms that get units."""
-        return [place for place, status in enumerate(self.statuses) if status == "active"]
 
     def due(self, now: float) -> bool:
         """Tell whether it is time to look again; a clock that went back says so too."""
@@ -97,8 +95,19 @@ class Standing:
         self._recent.clear()
         self._reports = {name: Reports(self.names, name) for name in self._reports}
         self.observed = np.zeros_like(self.observed)
+        self.tallies = {}
         self._read = 0
         self._looked = None
+
+    def look(self, now: float) -> None:
+        """Do what `refresh` does, or go on with what is known for as long as the store cannot be written."""
+        try:
+            with self._store.hurrying():
+                self.refresh(now)
+        except ExperimentStoreError as error:
+            if not self.tallies or not passes(error.__cause__):
+                raise
+            self._looked = now
 
     def refresh(self, now: float) -> None:
         """Look into the store. It costs a query for each metric, over arms and days, not over units."""
@@ -109,12 +118,15 @@ class Standing:
             if arm in self.places:
                 self.assigned[self.places[arm]] = n
         was = self.statuses, self.settled
-        arms = self._store.arms(name)
-        self.statuses = [row.status for row in arms]
-        self.why = {place: row.reason for place, row in enumerate(arms) if row.reason}
+        self.statuses, self.why = ["active"] * len(self.names), {}
+        for row in self._store.arms(name, changed=True):
+            self.statuses[self.places[row.name]] = row.status
+            if row.reason:
+                self.why[self.places[row.name]] = row.reason
         self.settled = dict(self._store.get(_DOCUMENT, name) or {})
         if was != (self.statuses, self.settled):
             self.version += 1
+            self._list_active()
         for number, count in self._store.counts(name, after=self._read):
             self._read = number
             if count.metric in self._reports:
@@ -138,13 +150,15 @@ class Standing:
         self._store.set_arm(self._definition.name, self.names[place], status, reason, at)
         self.version += 1
         self.statuses[place] = status
+        self._list_active()
         self.why[place] = reason
 
-    def find(self, ids: Sequence[str]) -> dict[str, Known]:
+    def find(self, ids: Iterable[object]) -> dict[str, Known]:
         """Return those of these assignments that there are."""
-        found = self._recent.find(ids)
-        if len(found) < len(ids):
-            rows = self._store.decisions([each for each in ids if each not in found])
+        texts = [each for each in ids if isinstance(each, str)]  # nothing else is an id
+        found = self._recent.find(texts)
+        if len(found) < len(texts):
+            rows = self._store.decisions([each for each in texts if each not in found])
             read: dict[str, Known] = {
                 each: (self.places[row.arm], row.half, int(row.at // DAY), row.propensity, None)
                 for each, row in rows.items()
@@ -168,7 +182,7 @@ class Standing:
         self.expected += n * shares
         self.variance += n * shares * (1 - shares)
 
-    def record(self, metric: Metric, values: Sequence[tuple[str, float, float]]) -> int:
+    def record(self, metric: Metric, values: Sequence[tuple[object, float, float]]) -> int:
         """Log outcomes as (id, value, at); return how many are the first of their assignment.
 
         Raises:
@@ -176,7 +190,7 @@ class Standing:
         """
         found = self.find([each for each, _, _ in values])
         for each, _, _ in values:
-            if each not in found:
+            if not isinstance(each, str) or each not in found:
                 raise UnknownAssignmentError(
                     f"no unit was assigned under {shown(each)} in {shown(self._definition.name)}",
                     hint="record an outcome under the id of an Assignment that this experiment gave, in the same store",
@@ -184,9 +198,10 @@ class Standing:
         seen = self._seen(metric, found)
         new = []
         for each, value, at in values:
-            if each not in seen:
-                seen.add(each)
-                new.append(OutcomeRow(each, metric.name, value, at))
+            name = str(each)
+            if name not in seen:
+                seen.add(name)
+                new.append(OutcomeRow(name, metric.name, value, at))
         if new:
             self._store.log_outcomes(new)
             self._add(metric, new, found)
@@ -224,6 +239,9 @@ class Standing:
             },
             "settled": dict(self.settled),
         }
+
+    def _list_active(self) -> None:
+        self.active = [place for place, status in enumerate(self.statuses) if status == "active"]
 
     def _tally(self, metric: Metric, now: float) -> Tally:
         tally = Tally(self.places)

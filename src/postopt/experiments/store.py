@@ -18,11 +18,13 @@ from postopt.experiments import audit, documents, entries, log, registry
 from postopt.experiments.audit import Finding
 from postopt.experiments.documents import Document, as_json
 from postopt.experiments.entries import Deal, Rows
+from postopt.experiments.maturity import Maturity
 from postopt.experiments.records import Arm, Bucket, CountRow, DecisionRow, OutcomeRow, Totals
 from postopt.experiments.registry import ArmRow
-from postopt.experiments.storefile import MEMORY, StoreFile
+from postopt.experiments.storefile import MEMORY, StoreFile, check_place
 from postopt.experiments.writebehind import WriteBehind
 
+_HURRY = 0.1  # seconds; arbitrary
 _MAX_KNOWN = 100_000  # arms that are known to be there; arbitrary, a few megabytes
 
 
@@ -43,8 +45,9 @@ class ExperimentStore:
     id. Writing one again changes nothing, so whoever does not know whether something was logged logs it again.
 
     If the file cannot be written (the disk is full, another process has it), rows go on waiting, 10,000 at most, and
-    are tried again every `flush_seconds`; that is logged, and `flush` raises it. A call whose rows have no room any
-    more writes itself or raises; nothing is ever dropped. A file that was deleted is not made anew.
+    are tried again every `flush_seconds`; that is logged, and `flush` raises it. Single rows are found all the same;
+    sums are not, as reading them writes what is new. A call whose rows have no room any more writes itself or raises;
+    nothing is ever dropped. A file that was deleted is not made anew.
 
     The child of a fork has a copy of the queue. Both write it, and the second to do so changes nothing.
 
@@ -61,6 +64,8 @@ class ExperimentStore:
 
     Raises:
         ValueError: an argument is none of its kind.
+
+    Whatever asks for an experiment or an arm that was never defined raises UnknownExperimentError or UnknownArmError.
     """
 
     def __init__(
@@ -73,12 +78,13 @@ class ExperimentStore:
         salt: bytes | None = None,
         seconds: float = 5.0,
     ) -> None:
-        _check_place(path, salt)
+        check_place(path, salt)
         check_callable("clock", clock, "returns seconds")
         self._clock = clock
         rows, within = check_count("flush_rows", flush_rows), check_positive("flush_seconds", flush_seconds, "seconds")
         self._file = StoreFile(path, salt=salt, seconds=check_positive("seconds", seconds, "seconds"))
         self._behind = WriteBehind(self._file, flush_rows=rows, flush_seconds=within)
+        self._maturity = Maturity(self._behind.after_commit)
         self._known: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
@@ -102,6 +108,10 @@ class ExperimentStore:
         """The lock that a transaction holds, for those who keep state beside the store; hold it as briefly."""
         return self._file.lock
 
+    def hurrying(self) -> AbstractContextManager[None]:
+        """Inside, this thread holds `lock` and waits for other processes 0.1 s at most."""
+        return self._file.hurrying(_HURRY)
+
     def log_decisions(self, rows: Iterable[DecisionRow]) -> None:
         """Log decisions; one whose id is there already changes nothing.
 
@@ -115,11 +125,7 @@ class ExperimentStore:
         self._behind.take(Rows(decisions=decisions))
 
     def log_deal(self, deal: Deal) -> None:
-        """Log decisions that were made together, as `log_decisions` does.
-
-        Raises:
-            UnknownArmError, UnknownExperimentError, ValueError, ExperimentStoreError: as there.
-        """
+        """Log decisions that were made together; the rest is as for `log_decisions`, the errors too."""
         decisions = entries.dealt(deal)
         self._know(deal.pairs)
         self._behind.take(Rows(decisions=decisions))
@@ -162,33 +168,32 @@ class ExperimentStore:
         """Return a decision, or None."""
         return self.decisions((decision_id,)).get(decision_id)
 
-    def decisions(self, ids: Iterable[str]) -> dict[str, DecisionRow]:
+    def decisions(self, ids: Iterable[object]) -> dict[str, DecisionRow]:
         """Return those of these decisions that there are, by id; one look at the file for all of them."""
-        ids = list(ids)
-        # Before the file, so that what moves there meanwhile is seen here or there; the file is right where both are.
-        waiting = self._behind.queue.decisions(ids)
-        with self._behind.looking() as connection:
-            written = {row.id: row for row in log.decisions(connection, ids)}
+        names = [each for each in ids if isinstance(each, str)]
+        with self._behind.looking() as connection:  # nothing moves from the queue to the file meanwhile
+            waiting = self._behind.queue.decisions(names)
+            written = {row.id: row for row in log.decisions(connection, names)}
         return {each: DecisionRow._make(found[:9]) for each, found in waiting.items()} | written
 
     def outcome(self, decision_id: str, metric: str) -> OutcomeRow | None:
         """Return the outcome of a decision, or None."""
-        waiting = self._behind.queue.outcomes((decision_id,), metric).get(decision_id)
         with self._behind.looking() as connection:
+            waiting = self._behind.queue.outcomes((decision_id,), metric).get(decision_id)
             written = log.outcome(connection, decision_id, metric)
         return written or (None if waiting is None else OutcomeRow._make(waiting))
 
-    def outcomes(self, ids: Iterable[str], metric: str) -> dict[str, float]:
+    def outcomes(self, ids: Iterable[object], metric: str) -> dict[str, float]:
         """Return the outcomes of those of these decisions that have one, by decision; one look at the file for all."""
-        ids = list(ids)
-        waiting = {each: found[2] for each, found in self._behind.queue.outcomes(ids, metric).items()}
+        names = [each for each in ids if isinstance(each, str)]
         with self._behind.looking() as connection:
-            return waiting | log.outcomes(connection, ids, metric)
+            waiting = {each: found[2] for each, found in self._behind.queue.outcomes(names, metric).items()}
+            return waiting | log.outcomes(connection, names, metric)
 
     def count(self, count_id: str) -> CountRow | None:
         """Return a count, or None."""
-        waiting = self._behind.queue.count(count_id)
         with self._behind.looking() as connection:
+            waiting = self._behind.queue.count(count_id)
             return log.count(connection, count_id) or (None if waiting is None else log.count_row(waiting))
 
     def counts(self, experiment: str, after: int = 0) -> list[tuple[int, CountRow]]:
@@ -199,8 +204,8 @@ class ExperimentStore:
     def linked(self, post_id: str) -> tuple[str, ...]:
         """Return the ids of the decisions that a post came from: itself if it is one, and those it was linked to."""
         itself = (post_id,) if self.decision(post_id) else ()
-        waiting = self._behind.queue.links(post_id)
         with self._behind.looking() as connection:
+            waiting = self._behind.queue.links(post_id)
             return tuple(dict.fromkeys((*itself, *log.linked(connection, post_id), *waiting)))
 
     def buckets(self, experiment: str, metric: str | None = None, before: float | None = None) -> list[Bucket]:
@@ -216,7 +221,9 @@ class ExperimentStore:
         """
         before = None if before is None else entries.time("before", before)
         with self._behind.current() as connection:
-            return log.buckets(connection, experiment, metric, before)
+            if before is None:
+                return log.buckets(connection, experiment, metric)
+            return self._maturity.buckets(connection, experiment, metric, before)
 
     def assigned(self, experiment: str) -> dict[str, int]:
         """Return how many decisions each arm got that got any."""
@@ -227,7 +234,7 @@ class ExperimentStore:
         """Return how many decisions made before a time have no outcome of a metric, by (arm, half, day)."""
         before = entries.time("before", before)
         with self._behind.current() as connection:
-            return log.overdue(connection, experiment, metric, before)
+            return self._maturity.overdue(connection, experiment, metric, before)
 
     def define(self, experiment: str, settings: Mapping[str, Any], arms: Sequence[Arm]) -> None:
         """Note an experiment and its arms; arms that it has already stay, also if they are not named.
@@ -247,11 +254,7 @@ class ExperimentStore:
             registry.define(connection, name, text, arms, self._clock())
 
     def settings(self, experiment: str) -> dict[str, Any]:
-        """Return the settings of an experiment.
-
-        Raises:
-            UnknownExperimentError: there is none of that name.
-        """
+        """Return the settings of an experiment."""
         with self._behind.reading() as connection:
             return dict(json.loads(registry.settings(connection, experiment)))
 
@@ -260,21 +263,13 @@ class ExperimentStore:
         with self._behind.reading() as connection:
             return registry.experiments(connection)
 
-    def arms(self, experiment: str) -> list[ArmRow]:
-        """Return the arms of an experiment, in the order in which they were defined.
-
-        Raises:
-            UnknownExperimentError: there is none of that name.
-        """
+    def arms(self, experiment: str, *, changed: bool = False) -> list[ArmRow]:
+        """Return the arms of an experiment, or those whose status was changed, in the order of their definition."""
         with self._behind.reading() as connection:
-            return registry.arms(connection, experiment)
+            return registry.arms(connection, experiment, changed=changed)
 
     def set_arm(self, experiment: str, arm: str, status: str, reason: str, at: float) -> None:
-        """Note that an arm is "active", "paused" or "removed", and why.
-
-        Raises:
-            UnknownArmError, UnknownExperimentError: there is none of that name.
-        """
+        """Note that an arm is "active", "paused" or "removed", and why."""
         if status not in registry.STATUSES:
             raise ValueError(f"status is {shown(status)}; one of {', '.join(registry.STATUSES)} is needed")
         reason, at = entries.text("reason", reason, empty=True), entries.time("at", at)
@@ -282,29 +277,21 @@ class ExperimentStore:
             registry.set_arm(connection, experiment, arm, status, reason, at)
 
     def arm_history(self, experiment: str, arm: str) -> list[ArmRow]:
-        """Return each status that an arm had, the first one first and the current one last.
-
-        Raises:
-            UnknownArmError, UnknownExperimentError: there is none of that name.
-        """
+        """Return each status that an arm had, the first one first and the current one last."""
         with self._behind.reading() as connection:
             return registry.arm_history(connection, experiment, arm)
 
     def finish(self, experiment: str, metric: str, at: float) -> None:
-        """Note that an experiment is over: `past` has its sums of this metric, a proportion, from now on.
-
-        Raises:
-            UnknownExperimentError: there is none of that name.
-        """
+        """Note that an experiment is over: `past` has its sums of this metric, a proportion, from now on."""
         metric, at = entries.text("metric", metric), entries.time("at", at)
         with self._behind.transaction() as connection:
             registry.finish(connection, experiment, metric, at)
 
-    def import_counts(self, experiment: str, rows: Iterable[tuple[str, str, float, float]]) -> None:
+    def import_counts(self, experiment: str, rows: Iterable[tuple[str | int, str, float, float]]) -> None:
         """Note a past experiment, run elsewhere, as (arm, text, n, successes), in place of what was noted before.
 
         Raises:
-            OutcomeError: a number cannot be, or an arm comes twice. Nothing is changed then.
+            OutcomeError: a row is none, a number cannot be, or an arm comes twice. Nothing is changed then.
         """
         name, counts = entries.text("experiment", experiment), entries.past_counts(rows)
         with self._behind.transaction() as connection:
@@ -376,9 +363,14 @@ class ExperimentStore:
         self._behind.close()
 
     def audit(self) -> list[Finding]:
-        """Build all sums anew from the log and return where they differ, and rows that belong to nothing."""
-        with self._behind.transaction() as connection:
-            return audit.findings(connection)
+        """Build all sums anew from the log; return where they differ, what cannot be, and where the file is damaged.
+
+        What waits is written first. Others read and write while the log is read; in memory they wait.
+
+        Raises:
+            ExperimentStoreError: as for `flush`, but not because the file is damaged.
+        """
+        return audit.of_store(self._behind, self._file)
 
     def _know(self, pairs: set[tuple[str, str]]) -> None:
         """Check that experiments have arms."""
@@ -400,10 +392,3 @@ class ExperimentStore:
             if each not in found:
                 hint = "log the decision first, in this store"
                 raise UnknownAssignmentError(f"nobody was assigned under {shown(each)}", hint=hint)
-
-
-def _check_place(path: object, salt: object) -> None:
-    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
-        raise ValueError(f'path is {shown(path)}; a path or ":memory:" is needed')
-    if salt is not None and (not isinstance(salt, bytes) or not salt):
-        raise ValueError(f"salt is {shown(salt)}; bytes that are not empty, or None, are needed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import sqlite3
@@ -12,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from postopt.errors import ExperimentStoreError, NewerStoreError
+from postopt.errors import ExperimentStoreError, NewerStoreError, shown
 from postopt.experiments.schema import APPLICATION, VERSION, upgrade
 
 MEMORY = ":memory:"
+
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 _files: weakref.WeakSet[StoreFile] = weakref.WeakSet()
 _stopped: list[StoreFile] = []  # for the moment of a fork
@@ -46,6 +49,7 @@ class StoreFile:
         self._known = False  # a file was opened once; from then on no other may take its place
         self._depth = 0
         self._owner: int | None = None  # the thread whose transaction is open
+        self._most = math.inf  # seconds; changed by who holds the lock
         self._patience = -1.0
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -84,10 +88,39 @@ class StoreFile:
             self.lock.release()
 
     @contextmanager
+    def hurrying(self, seconds: float) -> Iterator[None]:
+        """Hold the lock, and wait for other processes no longer than so long inside."""
+        with self.held():
+            before, self._most = self._most, min(self._most, seconds)
+            try:
+                yield
+            finally:
+                self._most = before
+
+    @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give a connection for one or more queries that need not agree with each other."""
         with self.held(), self._errors(sqlite3.Error, OSError):
-            yield self._connected(self.seconds)
+            yield self._connected(min(self.seconds, self._most))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection of its own for queries that agree with each other, while others read and write.
+
+        In memory, and inside of a transaction of this thread, it is the one that all share.
+        """
+        if self.path is None or self.transacting:
+            with self.reading() as shared:
+                yield shared
+            return
+        try:
+            with closing(self._opened(self.path)) as connection:
+                connection.text_factory = _as_far_as_it_is_text
+                connection.execute("PRAGMA query_only=ON")
+                connection.execute("BEGIN")
+                yield connection
+        except sqlite3.Error as error:
+            raise self._error(str(error), error) from error
 
     @contextmanager
     def transaction(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
@@ -98,6 +131,7 @@ class StoreFile:
         patience = self.seconds if seconds is None else seconds
         begin, end, undo = _INNER if self.transacting else _OUTER
         with self.held(patience), self._errors(sqlite3.Error):
+            patience = min(patience, self._most)
             with self._errors(OSError):  # what else raises that inside of it is no error of the store
                 connection = self._connected(patience)
             connection.execute(begin)
@@ -155,15 +189,19 @@ class StoreFile:
                     raise FileNotFoundError("it was there and is gone; restore it")
                 _make(self.path, self._salt)
             self._identity = _identity(self.path)
-            # Not to be made by SQLite, whoever deletes it just now: it would have the mode of any other file.
-            place = f"{self.path.as_uri()}?mode=rw"
-            connection = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
-            connection.execute(f"PRAGMA busy_timeout={round(self.seconds * 1000)}")
+            connection = self._opened(self.path)
         try:
             self._prepare(connection)
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        # Not to be made by SQLite, whoever deletes it just now: it would have the mode of any other file.
+        place = f"{path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
+        connection.execute(f"PRAGMA busy_timeout={round(self.seconds * 1000)}")
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -188,26 +226,50 @@ class StoreFile:
         connection.execute("PRAGMA cache_spill=OFF")
         if version < VERSION:
             _fill(connection, self._salt)
-        (salt,) = connection.execute("SELECT salt FROM store").fetchone()
+        salt = next(iter(connection.execute("SELECT salt FROM store").fetchone() or ()), None)
+        if not isinstance(salt, bytes):
+            raise sqlite3.DatabaseError("it has no salt")
         if self._salt is not None and salt != self._salt:
             raise sqlite3.DatabaseError("it is another store than expected: its salt differs")
         self._salt = salt
 
     @contextmanager
     def _errors(self, *kinds: type[Exception]) -> Iterator[None]:
-        """Turn what SQLite or the file system raises into ExperimentStoreError; the next call connects anew."""
+        """Turn what SQLite or the file system raises into ExperimentStoreError.
+
+        The next call connects anew, unless the error passes by itself: on a full disk there may be no connecting.
+        """
         try:
             yield
         except kinds as error:
-            if not self._depth:
+            if not self._depth and not passes(error):
                 self.disconnect()
-            raise self._error(str(error)) from error
+            raise self._error(str(error), error) from error
 
-    def _error(self, why: str) -> ExperimentStoreError:
-        return ExperimentStoreError(
-            f"the experiment store {self.name} cannot be used: {why}",
-            hint="what was queued is kept and written once it can be; `flush()` tries again",
-        )
+    def _error(self, why: str, cause: Exception | None = None) -> ExperimentStoreError:
+        if isinstance(cause, sqlite3.Error) and not passes(cause):
+            hint = "what is queued is kept: restore the file if it is damaged, or use another path if it is no store"
+        else:
+            hint = "what was queued is kept and written once it can be; `flush()` tries again"
+        return ExperimentStoreError(f"the experiment store {self.name} cannot be used: {why}", hint=hint)
+
+
+def in_use(error: BaseException | None) -> bool:
+    """Tell whether an error of SQLite says no more than that another process is writing."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def passes(error: BaseException | None) -> bool:
+    """Tell whether an error of SQLite says that a file is in use or a disk full, not that something is broken."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
+def check_place(path: object, salt: object) -> None:
+    """Refuse what is no path, or no salt."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ValueError(f'path is {shown(path)}; a path or ":memory:" is needed')
+    if salt is not None and (not isinstance(salt, bytes) or not salt):
+        raise ValueError(f"salt is {shown(salt)}; bytes that are not empty, or None, are needed")
 
 
 _OUTER = ("BEGIN IMMEDIATE", "COMMIT", ("ROLLBACK",))
@@ -249,6 +311,10 @@ def _make(path: Path, salt: bytes | None) -> None:
             os.link(temporary, path)
     finally:
         Path(temporary).unlink()
+
+
+def _as_far_as_it_is_text(found: bytes) -> str:
+    return found.decode(errors="backslashreplace")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

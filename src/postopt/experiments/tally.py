@@ -59,7 +59,10 @@ class Tally:
     def days(self, place: int) -> dict[int, Totals]:
         """Return an arm's sums by day."""
         days: dict[int, Totals] = {}
-        for (_, day), totals in self._cells.get(place, {}).items():
+        cells = self._cells.get(place)
+        if cells is None:  # as most of very many arms
+            return days
+        for (_, day), totals in cells.items():
             days[day] = days.get(day, NOTHING) + totals
         return days
 

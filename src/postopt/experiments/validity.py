@@ -65,9 +65,13 @@ def invalidity(definition: Definition, standing: Standing) -> Fault | None:
 
 
 def _against_weights(counts: Numbers, weights: Numbers) -> str:
-    if not counts.any():
+    seen = counts > 0
+    rates = counts[seen] / counts.sum()
+    # The evidence is a mean of likelihoods over that of tolerated shares: at most the greatest likelihood over that of
+    # the planned ones, which is soon computed, and nearly always small.
+    if float(counts[seen] @ np.log(rates / (weights[seen] / weights.sum()))) < -math.log(_ALPHA):
         return ""
-    check = SampleRatioCheck(weights)
+    check = SampleRatioCheck(weights, alpha=_ALPHA)
     check.update(counts)
     return f"not as planned (p = {check.p_value:.2g} at all looks together):" if check.invalid else ""
 

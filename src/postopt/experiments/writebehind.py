@@ -15,7 +15,7 @@ from postopt.errors import ExperimentStoreError
 from postopt.experiments import log
 from postopt.experiments.entries import Rows
 from postopt.experiments.queue import Queue
-from postopt.experiments.storefile import StoreFile
+from postopt.experiments.storefile import StoreFile, in_use, passes
 
 _log = logging.getLogger(__name__)
 
@@ -92,14 +92,26 @@ class WriteBehind:
     @contextmanager
     def current(self) -> Iterator[sqlite3.Connection]:
         """Give a connection whose log and sums have all rows that came until now."""
-        with self._reading(lambda connection: bool(self.queue or self.queue.recent) or self._changed(connection)) as it:
-            yield it
+        self.check_open()
+        with self._file.held():
+            with self._file.reading() as connection:
+                if self._file.transacting or not (self.queue or self.queue.recent or self._changed(connection)):
+                    yield connection
+                    return
+            with self._transaction() as connection:
+                yield connection
 
     @contextmanager
     def looking(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection whose log has all rows but those that the queue knows."""
-        with self._reading(self._changed) as connection:
-            yield connection
+        """Give a connection whose log has all rows but those that the queue knows; nothing moves between them."""
+        self.check_open()
+        with self._file.held():
+            with self._file.reading() as connection:
+                behind = not self._file.transacting and self._changed(connection)
+            if behind:
+                self._catch_up()
+            with self._file.reading() as connection:
+                yield connection
 
     def flush(self) -> None:
         """Write what waits; inside of a transaction, nothing of this thread does."""
@@ -147,16 +159,18 @@ class WriteBehind:
             log.append(connection, rows._replace(decisions=[*waiting, *rows.decisions]))
             log.fold(connection)
 
-    @contextmanager
-    def _reading(self, is_behind: Callable[[sqlite3.Connection], bool]) -> Iterator[sqlite3.Connection]:
-        self.check_open()
-        with self._file.held():
+    def _catch_up(self) -> None:
+        """Fold what other processes added; while the file cannot be written, the queue has it instead."""
+        try:
+            with self._file.hurrying(0.0), self._transaction():
+                pass
+        except ExperimentStoreError as error:
+            if not passes(error.__cause__):
+                raise
             with self._file.reading() as connection:
-                if self._file.transacting or not is_behind(connection):
-                    yield connection
-                    return
-            with self.transaction() as connection:
-                yield connection
+                seen = _version(connection)
+                self.queue.read(log.new_rows(connection))
+                self._seen = seen
 
     def _settle(self, connection: sqlite3.Connection) -> Rows:
         """Bring the log up to date at the begin of a transaction, and return what was written of the queue."""
@@ -170,7 +184,7 @@ class WriteBehind:
 
     def _changed(self, connection: sqlite3.Connection) -> bool:
         """Say whether there are new rows after another process wrote; if there are none, ours are in the log."""
-        seen = connection, int(connection.execute("PRAGMA data_version").fetchone()[0])
+        seen = _version(connection)
         if seen == self._seen:
             return False
         if log.has_new(connection):
@@ -197,8 +211,10 @@ class WriteBehind:
             self._append(_PATIENCE)
         except ExperimentStoreError as error:
             self._failures += 1
-            # The first failure, then at each doubling: a full disk must not fill the log.
-            if self._failures.bit_count() == 1:
+            # The first failure, then at each doubling: a full disk must not fill the log. That somebody else was
+            # writing for a moment is none yet.
+            moment = self._failures == 1 and (error.__cause__ is None or in_use(error.__cause__))
+            if self._failures.bit_count() == 1 and not moment:
                 _log.warning("%d rows wait after %d attempts: %s", len(self.queue), self._failures, error)
 
     def _write_in_time(self) -> None:
@@ -230,6 +246,11 @@ class WriteBehind:
         if closed:
             self._closed.set()
         self._thread = None
+
+
+def _version(connection: sqlite3.Connection) -> tuple[sqlite3.Connection, int]:
+    """Return what changes when another process commits."""
+    return connection, int(connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 def _write_all() -> None:

@@ -1,6 +1,7 @@
 """The comparison that may be repeated at every look."""
 
 import math
+from itertools import pairwise
 from statistics import NormalDist
 
 import numpy as np
@@ -157,6 +158,10 @@ class TestNeeded:
             0.1
         )
         assert SequentialTest(kind="mean").needed(0.2, rate=4.0) < 1_000  # a spread of half the mean
+
+    def test_does_not_jump_where_a_stretch_of_the_bound_ends(self):
+        needs = [SequentialTest().needed(0.428, rate=0.1 + k / 5_000, design_effect=1.7) for k in range(100)]
+        assert all(more / less < 1.02 for more, less in pairwise(needs))
 
     def test_a_larger_lift_needs_less(self):
         needs = [SequentialTest().needed(lift) for lift in (0.02, 0.1, 0.3, 1.0)]

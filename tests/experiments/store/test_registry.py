@@ -164,3 +164,17 @@ class TestDocuments:
 def test_settings_are_checked(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ExperimentStore(**wrong)
+
+
+class TestPastRows:
+    @pytest.mark.parametrize("row", [("x", "X", 1), ("x", "X", 1, 1, 1), None, 3])
+    def test_need_four_values(self, store, row):
+        with pytest.raises(OutcomeError, match="is no"):
+            store.import_counts("old", [row])
+        assert store.past() == []
+
+    def test_arms_may_be_numbered(self, store):
+        store.import_counts("old", [(0, "X", 10, 1), (1, "Y", 20, 2)])
+        with pytest.raises(OutcomeError, match="twice"):
+            store.import_counts("old", [(0, "X", 10, 1), ("0", "Y", 20, 2)])
+        assert store.past() == [[("X", 10.0, 1.0), ("Y", 20.0, 2.0)]]
