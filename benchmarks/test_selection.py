@@ -3,12 +3,12 @@
     pytest -s benchmarks/test_selection.py
 
 Quality: real scores of 9 models on prompts of 14 tasks, and of 2 models on prompts of 58 (where the shared data are
-there; without them only the times are taken). Prompts are split by the SHA-256 of their text: a selector is warmed up on
-three quarters and judged on the last. A router's scores are swept as anybody could: for each weight L of money every
-prompt gets the model with the highest score - L cost; that gives a curve of mean quality over mean cost. AIQ is the
-mean quality of its upper hull over the range from the cheapest to the dearest model; "95 % at" is the cost, as a share
-of the dearest model's, at which the hull reaches 95 % of the gap between the cheapest and the best model. The intervals
-are 95 % bootstrap intervals over prompts (200 resamples).
+there; without them only the times are taken). Prompts are split by the SHA-256 of their text: a selector is warmed up
+on three quarters and judged on the last. A router's scores are swept as anybody could: for each weight L of money
+every prompt gets the model with the highest score - L cost; that gives a curve of mean quality over mean cost. AIQ is
+the mean quality of its upper hull over the range from the cheapest to the dearest model; "95 % at" is the cost, as a
+share of the dearest model's, at which the hull reaches 95 % of the gap between the cheapest and the best model. The
+intervals are 95 % bootstrap intervals over prompts (200 resamples).
 
 Time: bursts of `select` and `learn` take turns with MABWiser's LinUCB on vectors of 32 numbers that are ready made
 (9 models); medians of the bursts' CPU times a call and of their ratios, with quartiles.

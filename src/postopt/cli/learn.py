@@ -96,7 +96,8 @@ def _text(reports: Sequence[ReplayReport]) -> str:
     late = f", known {first.late} batch late" if first.late else ""
     lines = [
         f"{first.tests:,} tests replayed in {first.worlds} worlds each, with priors from {first.past:,} other tests;",
-        f"batches of {first.batch:,} units{late}, {first.floor:.0%} of them spread evenly.",
+        f"batches of {first.batch:,} units{late}, {first.floor:.0%} of them spread evenly;",
+        f"worlds of concentration {first.kappa:,.0f}.",
         "",
         (
             f"{'policy':20}  {'gain share':>15}  {'where arms differ':>17}  {'clicks':>7}  "

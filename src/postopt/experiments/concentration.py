@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,11 @@ from postopt.experiments.posterior import Array
 
 # Bounds of what is looked for: arms that differ wildly, and arms that do not differ at any traffic seen.
 LEAST, MOST = 10.0, 1e6
+_USUAL = 0.015 * 0.985
 _ROUNDS = 24  # of golden section: log(1e5) * .618**24 leaves kappa known to .01 %
 
 
-def concentration(groups: Sequence[Group]) -> float | None:
+def concentration(groups: Sequence[Group], *, restricted: bool = True) -> float | None:
     """Return the kappa under which the counts are most likely, or None if no group tells anything.
 
     The arms of a group with mean rate m have rates from Beta(kappa m, kappa (1 - m)), so their counts are
@@ -26,7 +28,38 @@ def concentration(groups: Sequence[Group]) -> float | None:
 
     Args:
         groups: each the checked (text, n, successes) of arms compared at random.
+        restricted: False takes the plain likelihood.
     """
+    rows = _rows(groups)
+    if rows is None:
+        return None
+    return _maximum(lambda log: _likelihood(np.full(len(rows.n), math.exp(log)), rows, restricted=restricted))
+
+
+def deviation(groups: Sequence[Group]) -> float | None:
+    """Return the standard deviation of the log-odds of arms around their group's, or None if no group tells anything.
+
+    As `concentration`, with a kappa of 1 / (deviation**2 m (1 - m)) for a group with mean rate m: arms differ as much
+    relatively at any rate. Bounds are those of the concentration at a rate of 1.5 %.
+    """
+    rows = _rows(groups)
+    if rows is None:
+        return None
+    scale = _USUAL / (rows.mean * (1 - rows.mean))
+    kappa = _maximum(lambda log: _likelihood(math.exp(log) * scale, rows, restricted=True))
+    return 1 / math.sqrt(kappa * _USUAL)
+
+
+class _Rows(NamedTuple):
+    """Arms of groups that tell something; one number for each arm."""
+
+    n: Array
+    s: Array
+    mean: Array
+    group: npt.NDArray[np.intp]
+
+
+def _rows(groups: Sequence[Group]) -> _Rows | None:
     rows: list[tuple[int, float, float, float]] = []
     for index, group in enumerate(groups):
         shown = [(float(n), float(s)) for _, n, s in group if n > 0]
@@ -36,15 +69,16 @@ def concentration(groups: Sequence[Group]) -> float | None:
     if not rows:
         return None
     index, n, s, mean = np.array(rows).T
-    _, group_of = np.unique(index, return_inverse=True)
-    return _maximum(lambda log: _likelihood(math.exp(log), n, s, mean, group_of))
+    return _Rows(n, s, mean, np.unique(index, return_inverse=True)[1])
 
 
-def _likelihood(kappa: float, n: Array, s: Array, mean: Array, group: npt.NDArray[np.intp]) -> float:
-    a, b = kappa * mean, kappa * (1 - mean)
+def _likelihood(kappa: Array, rows: _Rows, *, restricted: bool) -> float:
+    n, s, a, b = rows.n, rows.s, kappa * rows.mean, kappa * (1 - rows.mean)
     terms = _log_gamma(a + s) - _log_gamma(a) + _log_gamma(b + n - s) - _log_gamma(b)
-    likelihood = float(np.sum(terms) - np.sum(_log_gamma(kappa + n)) + len(n) * math.lgamma(kappa))
-    return likelihood - float(np.sum(np.log(np.bincount(group, n * kappa / (n + kappa))))) / 2
+    likelihood = float(np.sum(terms) + np.sum(_log_gamma(kappa) - _log_gamma(kappa + n)))
+    if not restricted:
+        return likelihood
+    return likelihood - float(np.sum(np.log(np.bincount(rows.group, n * kappa / (n + kappa))))) / 2
 
 
 def _maximum(function: Callable[[float], float]) -> float:

@@ -12,20 +12,20 @@ from typing import Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from postopt._checks import check_positive
+from postopt._checks import check_callable, check_positive
 from postopt.errors import OutcomeError, shown
-from postopt.experiments.concentration import concentration
+from postopt.experiments.concentration import deviation
 from postopt.experiments.contrasts import Group
 from postopt.experiments.posterior import ArmPrior, Array
 from postopt.experiments.usual import Usual
 from postopt.experiments.wording import LEAST_GROUPS, WordingModel
 from postopt.types import MAX_COUNT
 
-# Of the open headline tests: standard deviation of the log of a test's rate. A start until there are own experiments.
+# Of the open headline tests: standard deviation of the log-odds of a rate. A start until there are own experiments.
 _SPREAD = 0.65
-# A spread as narrow as that makes the usual rate worth 400 times 1 / rate observations: enough to mean "known".
+# A spread as narrow as that makes the usual rate worth 400 / rate observations where it is small: enough for "known".
 _LEAST_SPREAD = 0.05
-_MOST_LIFT = 1.0  # log-odds; no wording is trusted to do more than 2.7 times as well
+_MOST_SHIFT = 1.0  # log-odds; no wording is trusted to do more than 2.7 times as well
 
 
 class Scorer(Protocol):
@@ -42,17 +42,18 @@ class Priors:
 
     Attributes:
         rate: median rate of a success.
-        kappa: concentration of the arms' rates around their experiment's: Beta(kappa m, kappa (1 - m)). As outcomes
-            show it, over-dispersion included, because these are the outcomes a policy will see.
+        kappa: concentration of the arms' rates around their experiment's, Beta(kappa m, kappa (1 - m)), where m is
+            `rate`; at other levels arms differ by as much in log-odds. As outcomes show it, over-dispersion included,
+            because these are the outcomes a policy will see.
         tau: relative standard deviation of arms' true rates within an experiment, over-dispersion removed.
-        spread: standard deviation of the log of the rate from one experiment to another.
+        spread: standard deviation of the log-odds of the rate from one experiment to another.
         traffic: observations an experiment gets in all, the median.
         groups: past experiments that this rests on; 0 means defaults, rounded from what 2,220 headline tests show,
             but for the rate: 1.5 % is said of them, their median is 1.2 %.
         wording: what the words of a text say, or None while there are too few groups.
 
     Raises:
-        ValueError: a number is not positive and finite.
+        ValueError: a number is not positive and finite, or the rate is not below 1.
     """
 
     rate: float = 0.015
@@ -66,6 +67,8 @@ class Priors:
     def __post_init__(self) -> None:
         for name in ("rate", "kappa", "tau", "spread", "traffic"):
             check_positive(name, getattr(self, name), "units")
+        if self.rate >= 1:
+            raise ValueError(f"rate is {shown(self.rate)}; less than one success per observation is needed")
 
     @classmethod
     def learn(cls, groups: Iterable[Group], *, design_effect: float = 1.7) -> Self:
@@ -91,10 +94,12 @@ class Priors:
         def drawn(learned: float, default: float) -> float:
             return math.exp(weight * math.log(learned) + (1 - weight) * math.log(default))
 
-        rate = min(drawn(median(s / n for n, s in known), start.rate), 0.5)
+        odds = drawn(math.exp(median(_log_odds(known))), start.rate / (1 - start.rate))
+        rate = odds / (1 + odds)
+        usual = ArmPrior(start.rate, kappa=start.kappa).deviation
         return cls(
             rate=rate,
-            kappa=drawn(concentration(past) or start.kappa, start.kappa),
+            kappa=1 / (drawn(deviation(past) or usual, usual) ** 2 * rate * (1 - rate)),
             tau=honest.tau / math.sqrt(2),
             spread=drawn(_spread(known), start.spread),
             traffic=drawn(median(n for n, _ in known), start.traffic),
@@ -110,12 +115,13 @@ class Priors:
             scorer: what knows more of texts than `wording`; its scores count as they are.
 
         Raises:
-            ValueError: a score is no finite number.
+            ValueError: `scorer` cannot score, or a score is no finite number.
         """
+        if scorer is not None:
+            check_callable("scorer.score", getattr(scorer, "score", None), "says what is expected of a text")
         known = self.wording if scorer is None else scorer
-        lift = None if known is None else _lifts([known.score(text) for text in texts])
-        strength = 1 / (self.rate * self.spread**2)
-        return ArmPrior(self.rate, strength=strength, kappa=self.kappa, traffic=self.traffic, lift=lift)
+        shift = None if known is None else _shifts([known.score(text) for text in texts])
+        return ArmPrior(self.rate, spread=self.spread, kappa=self.kappa, traffic=self.traffic, shift=shift)
 
     def arms(self, texts: Sequence[str], counts: npt.ArrayLike) -> tuple[Array, Array]:
         """Return the parameters (a, b) of the Beta posterior of each arm with these texts and counts (arms, 2).
@@ -126,12 +132,11 @@ class Priors:
         return self.experiment(texts).beta(counts)
 
 
-def _lifts(scores: Sequence[float]) -> Array:
+def _shifts(scores: Sequence[float]) -> Array:
     array = np.asarray(scores, dtype=np.float64)
     if not np.all(np.isfinite(array)):
         raise ValueError(f"scores are {shown(scores)}; finite numbers are needed")
-    lift = np.exp(np.clip(array - array.mean(), -_MOST_LIFT, _MOST_LIFT))
-    return np.asarray(lift / lift.mean() - 1)
+    return np.asarray(np.clip(array - array.mean(), -_MOST_SHIFT, _MOST_SHIFT))
 
 
 def _checked(index: int, group: object) -> list[tuple[str, float, float]]:
@@ -155,9 +160,13 @@ def _levels(groups: Iterable[Group]) -> list[tuple[float, float]]:
     return [(n, s) for n, s in sums if n > 0 and s > 0]
 
 
+def _log_odds(known: Sequence[tuple[float, float]]) -> list[float]:
+    return [math.log((s + 0.5) / (n - s + 0.5)) for n, s in known]
+
+
 def _spread(known: Sequence[tuple[float, float]]) -> float:
-    """Return the standard deviation of log rates between groups, the noise of counting taken out."""
+    """Return the standard deviation of log-odds between groups, the noise of counting taken out."""
     n, s = np.array(known).T
-    logs = np.log(s / n)
-    variance = float(np.var(logs, ddof=1)) - float(np.mean(1 / s)) if len(known) > 1 else _SPREAD**2
+    noise = float(np.mean(1 / (s + 0.5) + 1 / (n - s + 0.5)))
+    variance = float(np.var(_log_odds(known), ddof=1)) - noise if len(known) > 1 else _SPREAD**2
     return math.sqrt(max(variance, _LEAST_SPREAD**2))

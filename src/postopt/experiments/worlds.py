@@ -92,8 +92,8 @@ def _run(
     mean = np.clip(s.sum(1, keepdims=True) / n.sum(1, keepdims=True), 1e-9, 1 - 1e-9)
     rates = rng.beta(kappa * mean + s, kappa * (1 - mean) + n - s, size=(worlds, *n.shape))
     known = [priors.experiment([row[0] for row in test.arms]) for test in tests]
-    lifts = [np.zeros(n.shape[1]) if prior.lift is None else prior.lift for prior in known]
-    policy = make(replace(known[0], lift=np.stack(lifts)))
+    shifts = [np.zeros(n.shape[1]) if prior.shift is None else prior.shift for prior in known]
+    policy = make(replace(known[0], shift=np.stack(shifts)))
     total = n.sum(1).astype(np.int64)
     counts, given = np.zeros((*rates.shape, 2)), np.zeros(rates.shape)
     waiting: list[Array] = []
@@ -106,7 +106,7 @@ def _run(
         if len(waiting) > late:
             counts += waiting.pop(0)
     counts += sum(waiting)
-    return _result(rates, given, counts, ArmPrior(kappa=kappa))
+    return _result(rates, given, counts, replace(known[0], shift=None))
 
 
 def _result(rates: Array, given: Array, counts: Array, prior: ArmPrior) -> tuple[Array, ...]:

@@ -1,5 +1,7 @@
 """Policies: what they give is a probability vector, whatever they are told; and the right arm gets the most."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -18,6 +20,16 @@ every_policy = pytest.mark.parametrize("name", POLICIES)
 
 def shares(policy, counts, *, left=None, seed=0):
     return policy.shares(counts, rng=np.random.default_rng(seed), left=left)
+
+
+def ends(policy, rates, *, runs=200, total=10_000, batch=100, floor=0.02, seed=0):
+    """Return in which share of runs the second arm gets under 10 % of the units at the end, and its share of all."""
+    rng, counts = np.random.default_rng(seed), np.zeros((runs, 2, 2))
+    for _ in range(total // batch):
+        given = floor / 2 + (1 - floor) * policy.shares(counts, rng=rng)
+        units = rng.multinomial(batch, given)
+        counts += np.stack([units, rng.binomial(units, rates)], axis=-1)
+    return np.mean(given[:, 1] < 0.1), counts[:, 1, 0].sum() / (runs * total)
 
 
 def counts_of_arms(most=5):
@@ -89,8 +101,8 @@ class TestBoltzmann:
     def test_one_late_batch_of_noise_is_no_verdict(self):
         # 1,000 units, four arms alike: 4 clicks expected of each. A lead of 5 clicks is what chance gives.
         given = shares(Boltzmann(), [(250, 7), (250, 4), (250, 3), (250, 2)])
-        assert given.max() < 0.6
-        assert given.min() > 0.05
+        assert given.max() < 0.75
+        assert given.min() > 0.03
 
     def test_grows_surer_with_the_counts(self):
         few, many = (shares(Boltzmann(), [(n, 0.018 * n), (n, 0.015 * n)])[0] for n in (1_000, 10_000))
@@ -98,7 +110,7 @@ class TestBoltzmann:
         assert many > 0.9
 
     def test_follows_the_texts_until_outcomes_say_otherwise(self):
-        policy = Boltzmann(ArmPrior(lift=np.array([0.1, -0.1])))
+        policy = Boltzmann(ArmPrior(shift=np.array([0.1, -0.1])))
         before, after = shares(policy, np.zeros((2, 2))), shares(policy, [(5_000, 60), (5_000, 90)])
         assert before[0] > 0.6
         assert after[0] < 0.1
@@ -115,7 +127,40 @@ class TestBoltzmann:
         # .53 to .60 by the seed; even shares are 0, always the best is 1.
         assert 0.45 < gained.sum() / (rates.max(1) - rates.mean(1)).sum() < 0.7
 
-    @pytest.mark.parametrize("name", ["sharpness", "power", "growth", "start"])
+    @pytest.mark.parametrize(
+        ("rates", "most"),
+        [
+            ((0.005, 0.006), 0.17),
+            ((0.05, 0.06), 0.07),
+            ((0.1, 0.12), 0.05),
+            ((0.3, 0.36), 0.02),
+            ((0.9, 0.95), 0.02),
+        ],
+    )
+    def test_seldom_ends_on_the_worse_arm_at_any_rate(self, rates, most):
+        """200 runs of 10,000 units, batches of 100, 2 % spread evenly, nothing known of the rate.
+
+        `most` is two standard errors above what 1,000 runs showed. Thompson sampling is there to compare with: it ends
+        on the worse arm less often, and has given the better one about as many units.
+        """
+        worse, better = ends(Boltzmann(Priors().experiment(["", ""])), rates)
+        assert worse <= most
+        assert better > ends(Thompson(draws=50), rates)[1] - 0.06
+
+    @pytest.mark.parametrize(
+        "counts", [[(4_500, 4_050), (285, 271)], [(5_000, 4_500), (300, 285)], [(9_000, 90), (500, 15)]]
+    )
+    def test_plenty_of_data_outweighs_any_prior(self, counts):
+        assert shares(Boltzmann(), counts)[1] > 0.9
+
+    @given(rate=st.floats(0.001, 0.9), more=st.floats(1.05, 1.1), few=st.integers(1, 9))
+    def test_the_arm_that_is_clearly_ahead_gets_more(self, rate, more, few):
+        """Ten standard errors ahead, by however many units on the other arm."""
+        better, n = rate * more, math.ceil(400 * (1 - rate) / rate / (more - 1) ** 2)
+        given = shares(Boltzmann(), [(few * n, few * n * rate), (n, n * better)])
+        assert given[1] > 0.5
+
+    @pytest.mark.parametrize("name", ["sharpness", "power", "growth", "start", "fall"])
     def test_refuses_impossible_settings(self, name):
         with pytest.raises(ValueError, match=name):
             Boltzmann(**{name: -1.0})

@@ -9,6 +9,7 @@ import pytest
 
 from postopt.errors import ReplayError
 from postopt.experiments.bandit import POLICIES, Uniform
+from postopt.experiments.concentration import concentration
 from postopt.experiments.posterior import ArmPrior
 from postopt.experiments.replay import real_differences, replay, split
 from postopt.experiments.replaytests import PastTest, read_tests
@@ -148,6 +149,18 @@ class TestReplay:
         assert "explore-then-commit" in text
         assert max(map(len, text.splitlines())) <= 112
         assert report.to_dict()["late"] == 1
+
+    def test_says_which_concentration_the_worlds_have(self):
+        tests = planted(20)
+        report = replay(tests, "uniform", worlds=1)
+        assert report.kappa == concentration([test.arms for test in tests], restricted=False)
+        assert f"concentration {report.kappa:,.0f}" in str(report)
+        assert replay(tests, "uniform", worlds=1, kappa=77).kappa == 77
+
+    @pytest.mark.parametrize("policy", [5, None, lambda _: object()])
+    def test_refuses_what_is_no_policy(self, policy):
+        with pytest.raises(ValueError, match="policy"):
+            replay(planted(9), policy)
 
     def test_nan_is_none_in_json(self):
         report = replay([PastTest(str(i), (("", 50, 2), ("", 50, 2))) for i in range(9)], "uniform", worlds=1)

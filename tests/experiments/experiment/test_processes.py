@@ -14,7 +14,6 @@ from forks import run_in_child
 from postopt.experiments.experiment import Experiment
 from postopt.experiments.store import ExperimentStore
 
-
 # Assigns and records 300 units, 100 of them shared by all.
 WORK = """
 import sys
