@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from postopt.experiments.changes import Adaptive
 from postopt.experiments.decision import State
 from postopt.experiments.records import Arm, Metric
+from postopt.experiments.thompson import Thompson
 
 RATES = {"a": 0.10, "b": 0.14, "c": 0.07, "d": 0.10}
 
@@ -104,6 +106,17 @@ def test_one_by_one_knows_what_a_report_said(make):
 def test_what_cannot_be_used_is_refused_before_the_first_unit(make, wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         make(mode="earn", **wrong)
+
+
+def test_a_policy_that_forgets_follows_a_change(make, world):
+    """Planted drift: the better arm changes after 3,000 units; within 2,000 more, most of the traffic has followed."""
+    experiment = make(mode="earn", policy=Adaptive(Thompson(), half_life=2_000, threshold=8.0))
+    for _ in range(30):
+        world.visit(experiment, 100, {"a": 0.12, "b": 0.05})
+    assert experiment.decide().arms[0].share > 0.8
+    for _ in range(20):
+        world.visit(experiment, 100, {"a": 0.05, "b": 0.12})
+    assert experiment.decide().arms[1].share > 0.8
 
 
 class TestLoss:
