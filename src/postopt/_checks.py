@@ -30,6 +30,16 @@ def check_positive(name: str, value: object, what: str) -> float:
     return number
 
 
+def check_share(name: str, value: object, *, above: float | None = None, below: float | None = None) -> float:
+    """Return a share from 0 to 1, as a float; where an end is given, it is not allowed itself."""
+    share = _as_float(value)
+    if not 0 <= share <= 1 or share in (above, below):
+        low = "from 0" if above is None else "more than 0"
+        high = "to 1" if below is None else "to less than 1"
+        raise ValueError(f"{name} is {shown(value)}; a share {low} {high} is needed")
+    return share
+
+
 def check_name(name: str, value: object) -> str:
     """Return a text that is not empty."""
     if not isinstance(value, str) or not value:

@@ -18,9 +18,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from postopt._checks import check_share
 from postopt.experiments.boltzmann import Boltzmann
 from postopt.experiments.commit import ExploreThenCommit
-from postopt.experiments.definition import check_share
 from postopt.experiments.posterior import ArmPrior, Array, read_counts
 from postopt.experiments.priors import Priors, Scorer
 from postopt.experiments.thompson import Thompson, TopTwo

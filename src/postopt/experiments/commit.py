@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from postopt.experiments.definition import check_share
+from postopt._checks import check_share
 from postopt.experiments.posterior import ArmPrior, Array, read_counts
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from postopt.experiments.contrasts import Group
 from postopt.experiments.posterior import Array
+from postopt.experiments.records import Group
 
 # Bounds of what is looked for: arms that differ wildly, and arms that do not differ at any traffic seen.
 LEAST, MOST = 10.0, 1e6

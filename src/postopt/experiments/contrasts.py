@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from postopt.errors import OutcomeError, shown
+from postopt.experiments.records import Group
 
-Group: TypeAlias = Sequence[tuple[str, float, float]]
 """The `(text, n, successes)` of one randomised contrast: whoever was shown one of the texts was assigned by chance."""
 
 Vector: TypeAlias = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias, get_args
 
-from postopt._checks import check_amount, check_count, check_name, check_positive
+from postopt._checks import check_amount, check_count, check_name, check_positive, check_share
 from postopt.errors import UnknownArmError, shown
 from postopt.experiments.guardrails import Guardrail
 from postopt.experiments.records import Arm, Metric
@@ -128,16 +128,6 @@ class Definition:
                 "weights": settings["weights"] or None,
             },
         )
-
-
-def check_share(name: str, value: object, *, above: float | None = None, below: float | None = None) -> float:
-    """Return a share from 0 to 1, as a float; where an end is given, it is not allowed itself."""
-    share = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
-    if not 0 <= share <= 1 or share in (above, below):
-        low = "from 0" if above is None else "more than 0"
-        high = "to 1" if below is None else "to less than 1"
-        raise ValueError(f"{name} is {shown(value)}; a share {low} {high} is needed")
-    return share
 
 
 def _alpha(alpha: object) -> float:

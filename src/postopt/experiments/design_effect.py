@@ -7,20 +7,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain, compress, count, repeat
 from statistics import NormalDist
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from postopt.errors import OutcomeError, shown
-from postopt.experiments.records import Bucket, Totals
+from postopt.experiments.records import Bucket, Group, Kind, Totals
 
 START = 1.7  # see `DesignEffect`
 ENOUGH = 30  # degrees of freedom before a source is believed; the estimate's standard error is then a quarter of it
 _TOO_EVEN = NormalDist().inv_cdf(0.001)
 
-Kind = Literal["proportion", "mean"]
-PastGroup = Sequence[tuple[object, float, float]]
 _Array = NDArray[np.float64]
 
 
@@ -89,7 +87,7 @@ class DesignEffect:
     __slots__ = ("reason", "value")
 
     def __init__(
-        self, buckets: Iterable[Bucket] = (), past: Iterable[PastGroup] = (), *, kind: Kind = "proportion"
+        self, buckets: Iterable[Bucket] = (), past: Iterable[Group] = (), *, kind: Kind = "proportion"
     ) -> None:
         cells = list(buckets)
         sources = {
@@ -132,7 +130,7 @@ def _halves(buckets: Sequence[Bucket], kind: Kind) -> Dispersion:
     return result
 
 
-def _equal_texts(past: Iterable[PastGroup]) -> Dispersion:
+def _equal_texts(past: Iterable[Group]) -> Dispersion:
     result = Dispersion(0.0, 0)
     for group in past:
         texts: dict[object, list[Totals]] = defaultdict(list)

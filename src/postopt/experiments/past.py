@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
 from postopt.experiments.priors import Priors
+from postopt.experiments.records import Group
 from postopt.experiments.store import ExperimentStore
 from postopt.experiments.usual import Usual
-
-Group: TypeAlias = Sequence[tuple[str, float, float]]
 
 _AGAIN = 1.1  # learned again when there are so many times the groups: a tenth more changes little (arbitrary)
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from postopt._checks import check_callable, check_positive
 from postopt.errors import OutcomeError, shown
 from postopt.experiments.concentration import deviation
-from postopt.experiments.contrasts import Group
 from postopt.experiments.posterior import ArmPrior, Array
+from postopt.experiments.records import Group
 from postopt.experiments.usual import Usual
 from postopt.experiments.wording import LEAST_GROUPS, WordingModel
 from postopt.types import MAX_COUNT

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self, TypeAlias, get_args
 
 from postopt._checks import check_name, check_positive
 from postopt.errors import shown
+
+Kind: TypeAlias = Literal["proportion", "mean"]
+"""What outcomes are: shares (0 or 1, mostly), or any amounts."""
+
+Group: TypeAlias = Sequence[tuple[str, float, float]]
+"""One randomised contrast that is over: (text, n, successes) of each of its arms."""
 
 
 class Arm(str):
@@ -72,13 +79,13 @@ class Metric:
     """
 
     name: str
-    kind: Literal["proportion", "mean"] = "proportion"
+    kind: Kind = "proportion"
     window: float | None = None
     lower_is_better: bool = False
 
     def __post_init__(self) -> None:
         check_name("name", self.name)
-        if self.kind not in ("proportion", "mean"):
+        if self.kind not in get_args(Kind):
             raise ValueError(f'kind is {shown(self.kind)}; "proportion" or "mean" is needed')
         if self.window is not None:
             check_positive("window", self.window, "seconds")

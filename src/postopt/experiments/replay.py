@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from postopt._checks import check_callable, check_count, check_name, check_positive
+from postopt._checks import check_callable, check_count, check_name, check_positive, check_share
 from postopt.errors import ReplayError, shown
 from postopt.experiments.bandit import POLICIES
 from postopt.experiments.concentration import concentration
-from postopt.experiments.definition import check_share
 from postopt.experiments.posterior import Array
 from postopt.experiments.priors import Priors
 from postopt.experiments.replaytests import PastTest

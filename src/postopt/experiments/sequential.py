@@ -13,14 +13,13 @@ from postopt._checks import check_amount, check_count, check_positive
 from postopt.errors import shown
 from postopt.experiments.boundary import EARLY, KNOWN, LAST, LATE, critical
 from postopt.experiments.lift import LiftScore
-from postopt.experiments.records import Totals
+from postopt.experiments.records import Kind, Totals
 from postopt.experiments.usual import Usual
 from postopt.stats.interval import Interval
 
 BAND = 1.5  # factor around the usual rate within which a rate counts as usual (see `SequentialTest`)
 FIRST_LOOK = 0.25  # of a horizon that was given; before it the bound is above 4.5 standard errors (arbitrary)
 
-Kind = Literal["proportion", "mean"]
 Side = Literal["both", "greater", "less"]
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from postopt.errors import ExperimentStoreError, UnknownAssignmentError, shown
 from postopt.experiments.definition import Definition
-from postopt.experiments.entries import Deal
+from postopt.experiments.entries import DAY, Deal
 from postopt.experiments.recent import Known, Recent
 from postopt.experiments.records import Bucket, CountRow, Metric, OutcomeRow, Totals
 from postopt.experiments.reports import Reports
@@ -19,7 +19,6 @@ from postopt.experiments.store import ExperimentStore
 from postopt.experiments.storefile import passes
 from postopt.experiments.tally import Tally
 
-DAY = 86_400
 FEEDBACK = "feedback/"  # begins the names of reports that are of single posts
 _DOCUMENT = "experiment"  # the kind under which a store keeps what an experiment settled
 

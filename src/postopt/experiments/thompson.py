@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from postopt._checks import check_count, check_positive
-from postopt.experiments.definition import check_share
+from postopt._checks import check_count, check_positive, check_share
 from postopt.experiments.posterior import ArmPrior, Array, read_counts
 
 _AT_ONCE = 1_000_000  # numbers drawn at a time, which bounds the memory

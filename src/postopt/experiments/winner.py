@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
-from postopt.experiments.records import Totals
-from postopt.experiments.sequential import Comparison, Kind, SequentialTest
+from postopt.experiments.records import Kind, Totals
+from postopt.experiments.sequential import Comparison, SequentialTest
 from postopt.experiments.usual import Usual
 
 

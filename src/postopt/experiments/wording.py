@@ -10,7 +10,8 @@ import numpy as np
 
 from postopt._checks import check_positive
 from postopt.errors import shown
-from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Group, Indices, Vector, contrasts, read_groups
+from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Indices, Vector, contrasts, read_groups
+from postopt.experiments.records import Group
 from postopt.experiments.ridge import Design, Within
 from postopt.experiments.terms import cues, key, tokens
 

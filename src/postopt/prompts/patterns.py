@@ -12,7 +12,9 @@ import numpy as np
 
 from postopt._checks import check_callable, check_name, check_positive
 from postopt.errors import shown
-from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Group, Vector, contrasts, read_groups
+from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Vector, contrasts, read_groups
+from postopt.experiments.entries import DAY
+from postopt.experiments.records import Group
 from postopt.experiments.wording import WordingModel
 from postopt.prompts.evidence import discoveries, effects, usual_spread
 from postopt.prompts.features import DENIED, FEATURES, Feature, Given, given, read
@@ -22,8 +24,6 @@ from postopt.types import Feedback
 
 Past: TypeAlias = Callable[[], Iterable[Group]]
 _Rows: TypeAlias = Sequence[tuple[tuple[str, float, float], ...]]
-
-_DAY_SECONDS = 86_400
 
 # Contrasts that `step` takes at once, at least; arbitrary, five times what a feature has to vary in.
 _BATCH = 100
@@ -99,7 +99,7 @@ class PatternMiner:
         self.alpha = alpha
         self._language = language
         self._design_effect = design_effect
-        self._half_life = check_positive("half_life_days", half_life_days, "days") * _DAY_SECONDS
+        self._half_life = check_positive("half_life_days", half_life_days, "days") * DAY
         self._past = past
         self._host = {feature.name: feature for feature in given(features)}
         self._features = {feature.name: feature for feature in FEATURES} | self._host

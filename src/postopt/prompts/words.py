@@ -9,7 +9,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from postopt._checks import check_positive
-from postopt.experiments.contrasts import Group, contrasts, read_groups
+from postopt.experiments.contrasts import contrasts, read_groups
+from postopt.experiments.records import Group
 from postopt.experiments.terms import tokens
 
 
