@@ -21,7 +21,7 @@ from postopt.experiments.standing import Standing
 from postopt.experiments.traffic import CONTROL, Numbers
 from postopt.experiments.usual import Usual
 from postopt.experiments.validity import invalidity
-from postopt.experiments.winner import Verdict, find_winner, pair_test
+from postopt.experiments.winner import Ranking, find_winner, pair_test
 from postopt.stats.interval import Interval
 
 # What it would take is said for the lift that is expected of the leader, but for no smaller one than this: to find a
@@ -173,7 +173,7 @@ class Judge:
 
         return compare
 
-    def _state(self, standing: Standing, verdict: Verdict, effect: float) -> tuple[State, list[str], bool]:
+    def _state(self, standing: Standing, verdict: Ranking, effect: float) -> tuple[State, list[str], bool]:
         """Return the state, why it is that one, and whether it stays so."""
         definition = self._definition
         if standing.settled:
@@ -196,7 +196,7 @@ class Judge:
             return State.NO_WINNER, [words], True
         return State.RUNNING, self._to_know_more(standing, verdict, effect), False
 
-    def _to_know_more(self, standing: Standing, verdict: Verdict, effect: float) -> list[str]:
+    def _to_know_more(self, standing: Standing, verdict: Ranking, effect: float) -> list[str]:
         """Say why there is no winner yet, and what it would take."""
         comparison = verdict.comparison
         if comparison is None:
@@ -217,7 +217,7 @@ class Judge:
             reasons.append(f"if the true lift is {percent(lift)}, about {about:,.0f} more outcomes find it (power 80%)")
         return reasons
 
-    def _notes(self, standing: Standing, verdict: Verdict, effect: Effect) -> Iterator[str]:
+    def _notes(self, standing: Standing, verdict: Ranking, effect: Effect) -> Iterator[str]:
         """Say what a reader should know besides."""
         definition, comparison = self._definition, verdict.comparison
         if comparison is not None and comparison.expected and not standing.settled:

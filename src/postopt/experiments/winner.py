@@ -11,7 +11,7 @@ from postopt.experiments.sequential import Comparison, SequentialTest
 from postopt.experiments.usual import Usual
 
 
-class Verdict(NamedTuple):
+class Ranking(NamedTuple):
     """What can be said of the best of many arms.
 
     Attributes:
@@ -37,7 +37,7 @@ def find_winner(
     lower_is_better: bool = False,
     design_effect: float = 1.0,
     pair: Callable[[str, str], tuple[Totals, Totals]] | None = None,
-) -> Verdict:
+) -> Ranking:
     """Find the arm that beats every other one; at any number of looks a false one is found with probability <= alpha.
 
     False is a winner that is not better than all others, equals among them. Each pair is tested at 2 alpha / K, both
@@ -66,7 +66,7 @@ def find_winner(
     ranked = sorted(arms, key=lambda name: sign * arms[name].mean, reverse=True)
     seen = [name for name in ranked if arms[name].n]
     if not seen or len(arms) < 2:
-        return Verdict(seen[0] if seen else None, None, None, None)
+        return Ranking(seen[0] if seen else None, None, None, None)
     best = seen[0]
     others = [name for name in ranked if name != best]
     if pair is None:
@@ -75,7 +75,7 @@ def find_winner(
     blocking = next(unbeaten, None)
     rival = others[0] if blocking is None else blocking
     comparison = test.compare(*pair(best, rival), design_effect)
-    return Verdict(best, rival, comparison, best if blocking is None else None)
+    return Ranking(best, rival, comparison, best if blocking is None else None)
 
 
 def pair_test(
