@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 
 from postopt.experiments import ExperimentStore
 from postopt.generation.wrappers import Routed
@@ -66,6 +67,34 @@ def test_a_post_says_what_it_was_written_with(tmp_path):
     assert any("large" in reason or "quality" in reason for reason in post.why)
     assert optimizer.production.version[:6] in " ".join(post.why)
     assert post.text.startswith("Fresh bread for €3.50")
+    store.close()
+
+
+def test_a_store_that_is_busy_holds_up_no_post(tmp_path):
+    """A learning step has the store for as long as it takes; posts are written meanwhile, in no experiment."""
+    store, optimizer, selector, _, writer = parts(tmp_path / "learning.db", ScriptedClock(0.0))
+    selector.warm_start([({"platform": "facebook"}, {"small": 0.5, "large": 0.9})] * 20)
+    optimizer.offer(optimizer.production.template.text + "\nBegin with a number.", by="a person", now=0.0)
+    optimizer.step(0.0)
+    busy, written = threading.Event(), threading.Event()
+
+    def hold():
+        with store.transaction():
+            busy.set()
+            written.wait(60)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    busy.wait(60)
+    try:
+        (post,) = write(writer)
+    finally:
+        written.set()
+        thread.join(60)
+    assert (post.arm, post.trace.decisions) == ("", ())
+    assert writer.failed_choices >= 1
+    (post,) = write(writer)
+    assert post.trace.decisions
     store.close()
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import aclosing
+from functools import partial
 from typing import Self, Unpack
 
 from postopt.clock import Clock
@@ -130,7 +132,9 @@ class PostWriter:
         Raises:
             OutcomeError: a count cannot be: negative, or more clicks than impressions.
         """
-        return self._chooser.report(post_id, impressions, clicks, **further)
+        # In a thread: a store may be busy with a learning step, and no post should wait for that.
+        report = partial(self._chooser.report, post_id, impressions, clicks, **further)
+        return await asyncio.to_thread(report)
 
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""

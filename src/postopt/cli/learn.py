@@ -1,4 +1,4 @@
-"""`postopt learn`: what a policy would have earned in your own past tests, and which patterns hold in them."""
+"""`postopt learn`: what a policy would have earned in your own past tests."""
 
 from __future__ import annotations
 

@@ -71,6 +71,7 @@ class Desk:
         self.definition = definition
         self.store = store
         self.publisher = Publisher(events)
+        self.not_counted = 0
         self._clock = clock
         self._events: list[Event] = []
         self._define()
@@ -197,6 +198,11 @@ class Desk:
 
     def _learn(self, metric: Metric, decision_id: str, place: int, feedback: Feedback) -> None:
         value = getattr(feedback, metric.name)
+        if value is None:  # nobody counted it
+            return
+        if value < 0 or (metric.kind == "proportion" and value > feedback.impressions):
+            self.not_counted += 1  # a refund, or more reactions than readers: no outcome of such a metric
+            return
         if metric.kind == "mean":
             (amount,) = outcome_values([value], metric)
             self.standing.record(metric, [(decision_id, amount, feedback.at)])

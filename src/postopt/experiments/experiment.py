@@ -175,6 +175,11 @@ class Experiment:
         """How many events the sink did not take."""
         return self._desk.publisher.failed
 
+    @property
+    def not_counted(self) -> int:
+        """How many readings of feedback no such metric can have: a refund, more reactions than readers."""
+        return self._desk.not_counted
+
     def assign(self, unit: Unit, context: Mapping[str, Any] | None = None) -> Assignment:
         """Return the arm of a unit: the one it has, or else one by the hash of it.
 

@@ -17,7 +17,7 @@ Array = npt.NDArray[np.float64]
 _LEAST_RATE = 1e-9  # a rate of zero would claim that nothing can be uncertain
 # Degrees of freedom of the level's prior: 4 are usual where a prior has to give way to outcomes that contradict it.
 _FREEDOM = 4.0
-_ROUNDS = 4  # of Fisher scoring; docs/design/0020-bandits.md says how near that comes
+_ROUNDS = 4  # of Fisher scoring, from a start that is near already; arbitrary
 _LONGEST_STEP = 2.0  # of a round, in log-odds: a linear step from far away may lead further away
 
 

@@ -109,8 +109,12 @@ class ExperimentStore:
         return self._file.lock
 
     def hurrying(self) -> AbstractContextManager[None]:
-        """Inside, this thread holds `lock` and waits for other processes 0.1 s at most."""
-        return self._file.hurrying(_HURRY)
+        """Inside, this thread holds `lock`, and waits for other processes 0.1 s at most; as long for `lock` before.
+
+        Raises:
+            ExperimentStoreError: another thread had the lock for all of that time.
+        """
+        return self._file.hurrying(_HURRY, _HURRY)
 
     def log_decisions(self, rows: Iterable[DecisionRow]) -> None:
         """Log decisions; one whose id is there already changes nothing.

@@ -88,9 +88,9 @@ class StoreFile:
             self.lock.release()
 
     @contextmanager
-    def hurrying(self, seconds: float) -> Iterator[None]:
-        """Hold the lock, and wait for other processes no longer than so long inside."""
-        with self.held():
+    def hurrying(self, seconds: float, lock_seconds: float | None = None) -> Iterator[None]:
+        """Hold the lock, and wait for other processes no longer than so long inside; for the lock, as `held` does."""
+        with self.held(lock_seconds):
             before, self._most = self._most, min(self._most, seconds)
             try:
                 yield

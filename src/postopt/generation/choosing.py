@@ -5,14 +5,17 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Protocol, TypedDict
+from typing import ParamSpec, Protocol, TypedDict, TypeVar
 
 from postopt.clock import Clock
 from postopt.errors import ExperimentError
 from postopt.types import Brief, Feedback, Post, Prompt, Trace
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 REMEMBERED = 100_000
 """Posts whose choices are kept in memory, for hosts without a store; the number is arbitrary."""
@@ -168,7 +171,8 @@ class Chooser:
         learners = (prompts, selector)
         self._learners: tuple[Learner, ...] = tuple(learner for learner in learners if learner is not None)
         stores = [getattr(learner, "store", None) for learner in self._learners]
-        self._links: list[Links] = [store for store in stores if store is not None]
+        self._links: list[Links] = list(dict.fromkeys(store for store in stores if store is not None))
+        self._hurrying = [store.hurrying for store in self._links if hasattr(store, "hurrying")]
 
     def prompt(self, brief: Brief, variant: int) -> tuple[Prompt, Chosen]:
         """Return a prompt for a variant, and what was chosen for it.
@@ -178,13 +182,13 @@ class Chooser:
         """
         prompt, chosen = Prompt(brief=brief, variant=variant), Chosen()
         if self._prompts is not None:
-            with self._counting():
-                choice = self._prompts.choose(brief, self._new_unit(), variant)
+            choice = self._quickly(self._prompts.choose, brief, self._new_unit(), variant)
+            if choice is not None:
                 prompt = replace(prompt, text=choice.text, system=choice.system)
                 chosen = replace(chosen, prompt=choice)
         if self._selector is not None:
-            with self._counting():
-                model = self._selector.select(brief)
+            model = self._quickly(self._selector.select, brief)
+            if model is not None:
                 prompt = replace(prompt, model=model.model)
                 chosen = replace(chosen, model=model)
         return prompt, chosen
@@ -198,8 +202,7 @@ class Chooser:
             self._decisions.popitem(last=False)
         for links in self._links:
             for decision in decisions:
-                with self._counting():
-                    links.link(post.id, decision)
+                self._quickly(links.link, post.id, decision)
 
     def report(
         self,
@@ -238,12 +241,19 @@ class Chooser:
                 known |= learner.learn(decision, feedback)
         return known
 
-    @contextmanager
-    def _counting(self) -> Iterator[None]:
+    def _quickly(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T | None:
+        """Return what a call gives, or None if its store fails, or is busy for longer than one waits in a hurry.
+
+        A store that a learning step holds would hold up all that the event loop does, and posts past their deadline.
+        """
         try:
-            yield
+            with ExitStack() as stack:
+                for hurrying in self._hurrying:
+                    stack.enter_context(hurrying())
+                return call(*args, **options)
         except ExperimentError:
             self.failed += 1
+            return None
 
 
 def _add(trace: Trace, decision: str, propensity: float, why: Iterable[str]) -> Trace:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from postopt.errors import OutcomeError
 from postopt.experiments.guardrails import Guardrail
 from postopt.experiments.records import Metric
 from postopt.types import Feedback
@@ -51,13 +50,19 @@ class TestLearn:
         assert outcomes["revenue"][0][3:] == [1.0, 2.5, 6.25]
         assert outcomes["latency"] == []
 
-    def test_refunds_and_too_many_reactions_cannot_be(self, make):
+    def test_refunds_and_too_many_reactions_are_no_outcomes_and_hold_nothing_up(self, make):
         experiment = make(metric="reactions", guardrails=[Guardrail(Metric("revenue", kind="mean"))])
         mine = experiment.assign("anna").id
-        with pytest.raises(OutcomeError):
-            experiment.learn(mine, feedback(1, reactions=101))
-        with pytest.raises(OutcomeError):
-            experiment.learn(mine, feedback(2, revenue=-1.0))
+        assert experiment.learn(mine, feedback(1, reactions=101))
+        assert experiment.learn(mine, feedback(2, reactions=3, revenue=-1.0))
+        assert (experiment.not_counted, experiment.decide().n) == (2, 100)
+
+    def test_what_nobody_counted_is_no_outcome(self, make):
+        experiment = make(guardrails=[Guardrail("hides")])
+        mine = experiment.assign("anna").id
+        assert experiment.learn(mine, Feedback("f", "p", 100, 3, 0.0))
+        assert any("guardrail hides: no outcomes" in reason for reason in experiment.decide().reasons)
+        assert experiment.not_counted == 0
 
 
 class TestStep:
