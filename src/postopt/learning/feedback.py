@@ -32,19 +32,20 @@ TABLES = (
 # The last of each post that is due.
 _LAST = """
 SELECT r.post, r.at, r.id FROM learning_reports AS r
-WHERE r.state = ?1 AND r.at <= ?2 AND r.decided + ?3 <= ?2 AND (r.at, r.id) > (?4, ?5) AND NOT EXISTS (
+WHERE r.state = :known AND r.at <= :until AND r.decided + :window <= :until AND (r.at, r.id) > (:at, :id)
+AND NOT EXISTS (
     SELECT 1 FROM learning_reports AS s WHERE s.post = r.post
-    AND s.state = ?1 AND s.at <= ?2 AND s.decided + ?3 <= ?2 AND (s.at, s.id) > (r.at, r.id)
-) ORDER BY r.at, r.id LIMIT ?6
+    AND s.state = :known AND s.at <= :until AND s.decided + :window <= :until AND (s.at, s.id) > (r.at, r.id)
+) ORDER BY r.at, r.id LIMIT :page
 """
 _DUE = """
-SELECT l.body FROM json_each(?4) AS p CROSS JOIN learning_reports AS r ON r.post = p.value
+SELECT l.body FROM json_each(:posts) AS p CROSS JOIN learning_reports AS r ON r.post = p.value
 JOIN learning_log AS l ON l.number = r.entry
-WHERE r.state = ?1 AND r.at <= ?2 AND r.decided + ?3 <= ?2 ORDER BY p.key, r.at, r.id
+WHERE r.state = :known AND r.at <= :until AND r.decided + :window <= :until ORDER BY p.key, r.at, r.id
 """
 _TAKE = """
-UPDATE learning_reports SET state = ?5
-WHERE post IN (SELECT value FROM json_each(?4)) AND state = ?1 AND at <= ?2 AND decided + ?3 <= ?2
+UPDATE learning_reports SET state = :taken
+WHERE post IN (SELECT value FROM json_each(:posts)) AND state = :known AND at <= :until AND decided + :window <= :until
 """
 _OF_STATE = """
 SELECT id, post, at FROM learning_reports WHERE state = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?
@@ -179,13 +180,13 @@ def mature(
     be read before the next posts are asked for.
     """
     at, last = float("-inf"), ""
-    due = (KNOWN, now, window)
-    while page := connection.execute(_LAST, (*due, at, last, PAGE)).fetchall():
+    due = {"known": KNOWN, "until": now, "window": window}
+    while page := connection.execute(_LAST, {**due, "at": at, "id": last, "page": PAGE}).fetchall():
         _, at, last = page[-1]
         posts = [post for post, _, _ in page]
-        names = canonical(posts)
-        yield posts, (from_body(text) for (text,) in connection.execute(_DUE, (*due, names)))
-        connection.execute(_TAKE, (*due, names, TAKEN))
+        these = {**due, "posts": canonical(posts)}
+        yield posts, (from_body(text) for (text,) in connection.execute(_DUE, these))
+        connection.execute(_TAKE, {**these, "taken": TAKEN})
 
 
 def judge(connection: sqlite3.Connection, decisions: Collection[str]) -> bool:

@@ -133,9 +133,9 @@ class Origin(NamedTuple):
 
 
 _ORIGINS = """
-SELECT p.value, 0 AS place, d.id, d.at FROM json_each(?1) AS p JOIN decisions AS d ON d.id = p.value
+SELECT p.value, 0 AS place, d.id, d.at FROM json_each(:posts) AS p JOIN decisions AS d ON d.id = p.value
 UNION ALL
-SELECT l.post, l.number, d.id, d.at FROM json_each(?1) AS p JOIN links AS l ON l.post = p.value
+SELECT l.post, l.number, d.id, d.at FROM json_each(:posts) AS p JOIN links AS l ON l.post = p.value
 JOIN decisions AS d ON d.id = l.decision ORDER BY 1, 2
 """
 
@@ -143,7 +143,7 @@ JOIN decisions AS d ON d.id = l.decision ORDER BY 1, 2
 def origins(connection: sqlite3.Connection, posts: Collection[str]) -> dict[str, Origin]:
     """Return where posts came from; those that nobody knows are left out."""
     found: dict[str, Origin] = {}
-    for post, _, decision, at in connection.execute(_ORIGINS, (json.dumps(sorted(posts)),)):
+    for post, _, decision, at in connection.execute(_ORIGINS, {"posts": json.dumps(sorted(posts))}):
         known = found.get(post, Origin((), at))
         found[post] = Origin(tuple(dict.fromkeys((*known.decisions, decision))), max(known.at, at))
     return found
