@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
 from typing import Self, Unpack
@@ -132,9 +133,14 @@ class PostWriter:
         Raises:
             OutcomeError: a count cannot be: negative, or more clicks than impressions.
         """
-        # In a thread: a store may be busy with a learning step, and no post should wait for that.
         report = partial(self._chooser.report, post_id, impressions, clicks, **further)
-        return await asyncio.to_thread(report)
+        # In a thread: a store may be busy with a learning step, and no post should wait for that. One of its own: those of
+        # the loop cannot be ended at the exit of the interpreter from Python 3.12 on, when `blocking` ends its loop.
+        executor = ThreadPoolExecutor(1)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, report)
+        finally:
+            executor.shutdown(wait=False)
 
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""
