@@ -134,8 +134,8 @@ class PostWriter:
             OutcomeError: a count cannot be: negative, or more clicks than impressions.
         """
         report = partial(self._chooser.report, post_id, impressions, clicks, **further)
-        # In a thread: a store may be busy with a learning step, and no post should wait for that. One of its own, because
-        # those of the loop cannot be ended when the interpreter exits, which ends the loop of `blocking` (Python 3.12).
+        # In a thread: a store may be busy with a learning step, and no post should wait for that. One of its own: those
+        # of the loop cannot be ended when the interpreter exits, which ends the loop of `blocking` (Python 3.12).
         executor = ThreadPoolExecutor(1)
         try:
             return await asyncio.get_running_loop().run_in_executor(executor, report)
