@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 
 import pytest
@@ -12,21 +11,10 @@ from postopt.engine.wisdom import locate
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capsys):
-    """Return a function that runs a command line with its own wisdom, and returns status, output and errors."""
+def run(program, tmp_path, monkeypatch):
+    """Return a function that runs a command line with its own wisdom."""
     monkeypatch.setenv("POSTOPT_WISDOM", str(tmp_path / "cache"))
-    parser = argparse.ArgumentParser(prog="postopt")
-    subparsers = parser.add_subparsers(required=True)
-    doctor.add_parser(subparsers)
-    wisdom.add_parser(subparsers)
-
-    def run(*line):
-        arguments = parser.parse_args(list(map(str, line)))
-        status = arguments.func(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+    return program(doctor, wisdom)
 
 
 class TestDoctor:

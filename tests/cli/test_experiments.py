@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 
 import pytest
@@ -12,19 +11,8 @@ from postopt.experiments import Arm, Experiment, ExperimentStore
 
 
 @pytest.fixture
-def run(capsys):
-    """Return a function that runs a command line and returns status, output and errors."""
-    parser = argparse.ArgumentParser(prog="postopt")
-    subparsers = parser.add_subparsers(required=True)
-    experiments.add_parser(subparsers)
-
-    def run(*line):
-        arguments = parser.parse_args(list(map(str, line)))
-        status = arguments.func(arguments)
-        captured = capsys.readouterr()
-        return status, captured.out, captured.err
-
-    return run
+def run(program):
+    return program(experiments)
 
 
 @pytest.fixture
