@@ -37,7 +37,9 @@ class Asker:
         try:
             prompt, chosen = self._chooser.prompt(brief, variant)
             answer = await self._answer(prompt)
-            answer = replace(answer, trace=chosen.mark(answer.trace))
+            trace = chosen.mark(answer.trace)
+            if trace is not answer.trace:  # where nobody chooses, a hit is not copied
+                answer = replace(answer, trace=trace)
         except GenerationError as error:
             answer = error
         return answer, self._clock() - started

@@ -136,6 +136,9 @@ class Chosen:
         return trace
 
 
+_NOTHING = Chosen()
+
+
 class Chooser:
     """Asks who chooses prompts and models, and brings feedback back to them.
 
@@ -180,7 +183,7 @@ class Chooser:
         Raises:
             NoCandidateError: the selector has no model to offer.
         """
-        prompt, chosen = Prompt(brief=brief, variant=variant), Chosen()
+        prompt, chosen = Prompt(brief=brief, variant=variant), _NOTHING
         if self._prompts is not None:
             choice = self._quickly(self._prompts.choose, brief, self._new_unit(), variant)
             if choice is not None:
