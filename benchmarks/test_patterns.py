@@ -32,7 +32,7 @@ import pytest
 from postopt.experiments.contrasts import contrasts, read_groups
 from postopt.experiments.wording import WordingModel
 from postopt.prompts.evidence import effects
-from postopt.prompts.features import read as reading
+from postopt.quality.readable import read as reading
 from postopt.prompts.patterns import PatternMiner
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ab" / "upworthy_open.csv.gz"

@@ -51,6 +51,11 @@ The tree::
     +-- PromptError                           a prompt template, or its history, cannot be used
     |   +-- UnknownPromptError (LookupError)  no such version
     +-- ColdStartError                        nothing is known from which a model could be chosen
+    +-- PostDataError (ValueError)            a post that cannot be read or judged: its row names the field
+    +-- ModelError                            a model cannot be learned or asked
+    |   +-- NotFittedError                    it was asked before it learned, or has too little to learn from
+    |   +-- ModelFileError (ValueError)       a file of a model is truncated, damaged or foreign
+    |       +-- NewerModelError               it was written by a newer version, or with other features
     +-- ReplayError (ValueError)              a log of feedback or of experiments that cannot be replayed
     +-- EventBusClosedError                   published to a bus that is closed
 
@@ -373,6 +378,26 @@ class UnknownPromptError(PromptError, LookupError):
 
 class ColdStartError(PostoptError):
     """Nothing is known from which a model could be chosen better than by chance."""
+
+
+class PostDataError(PostoptError, ValueError):
+    """A post, or what became of it, that cannot be: a field is missing, a time has no zone, a count is negative."""
+
+
+class ModelError(PostoptError):
+    """A model cannot do what was asked."""
+
+
+class NotFittedError(ModelError):
+    """The model has learned nothing yet, or there is too little to learn from."""
+
+
+class ModelFileError(ModelError, ValueError):
+    """A file of a model is truncated, damaged or not one of ours; nothing was loaded."""
+
+
+class NewerModelError(ModelFileError):
+    """The model was written by a newer version of postopt, or with another version of the features."""
 
 
 class ReplayError(PostoptError, ValueError):

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any, overload
 
 from postopt.errors import BriefError, OutcomeError, shown
+from postopt.judgement import Prediction as Prediction  # noqa: PLC0414 - nouns, kept in a file of their own
+from postopt.judgement import QualityReport as QualityReport  # noqa: PLC0414
 from postopt.trace import Trace as Trace  # noqa: PLC0414 - one of the nouns, kept in a file of its own
 
 TONES = ("professional", "urgent", "technical", "creative", "friendly", "playful")
@@ -198,6 +200,7 @@ class Post:
     """A text that keeps its brief: every fact unchanged, nothing forbidden, not too long.
 
     `id` depends on brief, generator, seed, index, text and decisions only, so that the same run gives the same ids.
+    `report` and `prediction` are what a writer with a scorer and a predictor says of it, else None.
     """
 
     id: str
@@ -207,6 +210,8 @@ class Post:
     seed: int | None
     index: int
     trace: Trace
+    report: QualityReport | None = None
+    prediction: Prediction | None = None
 
     @property
     def model(self) -> str:

@@ -6,10 +6,10 @@ import pytest
 
 from postopt.prompts.checks import Checks
 from postopt.prompts.edits import Edits
-from postopt.prompts.features import DENIED, FEATURES
 from postopt.prompts.instructions import INSTRUCTIONS, Instruction
 from postopt.prompts.lineage import Version
 from postopt.prompts.template import MAX_INSTRUCTION, MAX_INSTRUCTIONS, PromptTemplate
+from postopt.quality.readable import DENIED, FEATURES
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from postopt._checks import check_count, check_positive
 from postopt.generation.constraints import Constraints
-from postopt.prompts.features import DENIED, FEATURES
 from postopt.prompts.template import PromptTemplate
+from postopt.quality.readable import DENIED, FEATURES
 from postopt.types import Brief
 
 CLAIMS = (

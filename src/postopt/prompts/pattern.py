@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from postopt.errors import shown
 from postopt.prompts.evidence import Effect
-from postopt.prompts.features import Feature, read
+from postopt.quality.readable import Feature, read
 from postopt.stats.interval import Interval
 
 Status: TypeAlias = Literal["proposed", "confirmed", "retired", "denied"]

@@ -17,9 +17,9 @@ from postopt.experiments.entries import DAY
 from postopt.experiments.records import Group
 from postopt.experiments.wording import WordingModel
 from postopt.prompts.evidence import discoveries, effects, usual_spread
-from postopt.prompts.features import DENIED, FEATURES, Feature, Given, given, read
 from postopt.prompts.pattern import Pattern, as_lift
 from postopt.prompts.record import At, Record, checked_time, corrected, digest, replaced
+from postopt.quality.readable import DENIED, FEATURES, Feature, Given, given, read
 from postopt.types import Feedback
 
 Past: TypeAlias = Callable[[], Iterable[Group]]

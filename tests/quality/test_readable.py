@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given as anything
 from hypothesis import strategies as st
 
-from postopt.prompts.features import DENIED, FEATURES, given, language_of, read
-from postopt.prompts.lexicon import WORDS
+from postopt.quality.lexicon import WORDS
+from postopt.quality.readable import DENIED, FEATURES, given, language_of, read
 
 BY_NAME = {feature.name: feature for feature in FEATURES}
 

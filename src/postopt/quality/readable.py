@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from postopt._checks import check_name
 from postopt.errors import shown
-from postopt.prompts.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
+from postopt.quality.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
 
 Given: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 
