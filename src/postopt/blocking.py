@@ -25,6 +25,7 @@ from postopt import writer
 from postopt.clock import Clock
 from postopt.generation.base import Generator
 from postopt.generation.choosing import FeedbackSink, Further, ModelSource, PromptSource, new_unit
+from postopt.generation.judging import PostPredictor, PostScorer, TextEnhancer
 from postopt.generation.publishing import EventSink
 from postopt.types import Brief, Posts
 
@@ -82,12 +83,15 @@ def iterate(items: AsyncIterable[T]) -> Iterator[T]:
 class PostWriter:
     """`postopt.writer.PostWriter` for callers that do not await: the same arguments, laws and errors."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - as the writer's own
         self,
         generator: Generator,
         *,
         prompts: PromptSource | None = None,
         selector: ModelSource | None = None,
+        scorer: PostScorer | None = None,
+        predictor: PostPredictor | None = None,
+        enhancer: TextEnhancer | None = None,
         learning: FeedbackSink | None = None,
         events: EventSink | None = None,
         clock: Clock = time.monotonic,
@@ -99,6 +103,9 @@ class PostWriter:
             generator,
             prompts=prompts,
             selector=selector,
+            scorer=scorer,
+            predictor=predictor,
+            enhancer=enhancer,
             learning=learning,
             events=events,
             clock=clock,
@@ -116,6 +123,11 @@ class PostWriter:
     def failed_choices(self) -> int:
         """How often a prompt could not be chosen, or the choice not written down."""
         return self._writer.failed_choices
+
+    @property
+    def failed_judgements(self) -> int:
+        """How many reports and predictions could not be made."""
+        return self._writer.failed_judgements
 
     def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
         """Write up to `n` posts within `deadline` seconds."""

@@ -1,6 +1,6 @@
 """What is said of a post before anybody has seen it: what is wrong with it, and how it may do.
 
-Plain records without behaviour of their own: `postopt.quality` and `postopt.engagement` make them, a `Post` carries them.
+Plain records: `postopt.quality` and `postopt.engagement` make them, and a `Post` carries them.
 """
 
 from __future__ import annotations

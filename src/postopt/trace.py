@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 
@@ -45,6 +45,10 @@ class Trace:
     propensity: float = 1.0
     why: tuple[str, ...] = ()
     decisions: tuple[str, ...] = ()
+
+    def noted(self, note: str) -> Trace:
+        """Return the trace with one more note."""
+        return replace(self, notes=(*self.notes, note))
 
     def summary(self) -> str:
         """Return all of it that is worth a look, on one line."""

@@ -283,7 +283,7 @@ class Rejection:
 
 
 class Posts(Sequence[Post]):
-    """The posts of one brief, in order of their variant, and the variants that were rejected."""
+    """The posts of one brief, best first where somebody judges them, else by variant; and what was rejected."""
 
     __slots__ = ("_posts", "brief", "rejections")
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from functools import partial
 from typing import Self, Unpack
 
 from postopt.clock import Clock
@@ -15,6 +12,7 @@ from postopt.errors import GenerationError, shown
 from postopt.generation.asker import Asker
 from postopt.generation.base import Generator
 from postopt.generation.choosing import Chooser, FeedbackSink, Further, ModelSource, PromptSource, new_unit
+from postopt.generation.judging import Judge, PostPredictor, PostScorer, TextEnhancer
 from postopt.generation.publishing import EventSink, Publisher
 from postopt.generation.rounds import Rounds
 from postopt.resilience.deadline import within
@@ -34,6 +32,9 @@ class PostWriter:
         prompts: chooses the prompt of each post (`PromptOptimizer`), and learns from its readers.
         selector: chooses the model of each post (`ModelSelector`), and learns from its readers; the generator has to
             ask the model that a prompt names, as `Routed` does.
+        scorer: says what is right and wrong with each post (`QualityScorer`), and which is best.
+        predictor: says how each post may do (`EngagementPredictor`), and which is best if there is no scorer.
+        enhancer: repairs each text before it is checked (`Enhancer`).
         learning: takes the feedback instead of these two, to bring it to them in steps (`LearningLoop`).
         events: told of each post and each rejection, without any text; its errors are counted in `failed_events`.
         clock: monotonic seconds, for `trace.seconds`.
@@ -42,12 +43,15 @@ class PostWriter:
         new_unit: names each post before it is written; experiments assign these names.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a writer is composed of
         self,
         generator: Generator,
         *,
         prompts: PromptSource | None = None,
         selector: ModelSource | None = None,
+        scorer: PostScorer | None = None,
+        predictor: PostPredictor | None = None,
+        enhancer: TextEnhancer | None = None,
         learning: FeedbackSink | None = None,
         events: EventSink | None = None,
         clock: Clock = time.monotonic,
@@ -62,7 +66,8 @@ class PostWriter:
         self._clock = clock
         self._concurrency = concurrency
         self._chooser = Chooser(prompts, selector, learning, wall_clock=wall_clock, new_unit=new_unit)
-        self._rounds = Rounds(Asker(generator, self._chooser, clock), self._publish)
+        self._judge = Judge(scorer, predictor)
+        self._rounds = Rounds(Asker(generator, self._chooser, clock, enhancer), self._publish)
 
     @property
     def failed_events(self) -> int:
@@ -74,8 +79,13 @@ class PostWriter:
         """How often a prompt could not be chosen, or the choice not written down: such posts are in no experiment."""
         return self._chooser.failed
 
+    @property
+    def failed_judgements(self) -> int:
+        """How many reports and predictions could not be made: such posts stand behind the others."""
+        return self._judge.failed
+
     async def write(self, brief: Brief, n: int = 3, *, deadline: float | None = None) -> Posts:
-        """Write up to `n` posts, in the order of their variants.
+        """Write up to `n` posts: the best first if somebody judges them, else in the order of their variants.
 
         A variant that the generator refuses or fails to write, that breaks the brief, or that repeats another four
         times over is a rejection; the others are kept. So is one that is not there `deadline` seconds from now, unless
@@ -133,14 +143,7 @@ class PostWriter:
         Raises:
             OutcomeError: a count cannot be: negative, or more clicks than impressions.
         """
-        report = partial(self._chooser.report, post_id, impressions, clicks, **further)
-        # In a thread: a store may be busy with a learning step, and no post should wait for that. One of its own: those
-        # of the loop cannot be ended when the interpreter exits, which ends the loop of `blocking` (Python 3.12).
-        executor = ThreadPoolExecutor(1)
-        try:
-            return await asyncio.get_running_loop().run_in_executor(executor, report)
-        finally:
-            executor.shutdown(wait=False)
+        return await self._chooser.areport(post_id, impressions, clicks, **further)
 
     async def aclose(self) -> None:
         """Close the generator, if it can be closed."""
@@ -160,4 +163,4 @@ class PostWriter:
         posts, outage = await self._rounds.write(brief, n, limit)
         for post in posts:
             self._chooser.wrote(post)
-        return posts, outage
+        return self._judge(posts), outage

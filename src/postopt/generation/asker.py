@@ -8,6 +8,7 @@ from postopt.clock import Clock
 from postopt.errors import DeadlineExceededError, GenerationError
 from postopt.generation.base import Generator
 from postopt.generation.choosing import Chooser
+from postopt.generation.judging import TextEnhancer
 from postopt.resilience.deadline import remaining
 from postopt.resilience.timeout import Timeout, TimeUpError
 from postopt.types import Brief, Completion, Prompt
@@ -20,12 +21,16 @@ class Asker:
         generator: who is asked.
         chooser: with which prompt, and which model.
         clock: monotonic seconds.
+        enhancer: who repairs each text, or None.
     """
 
-    def __init__(self, generator: Generator, chooser: Chooser, clock: Clock) -> None:
+    def __init__(
+        self, generator: Generator, chooser: Chooser, clock: Clock, enhancer: TextEnhancer | None = None
+    ) -> None:
         self._generator = generator
         self._chooser = chooser
         self._clock = clock
+        self._enhancer = enhancer
         # One that does is not cut off: it answers at the last moment, and that may be a moment late.
         self._keeps_deadline = getattr(generator, "keeps_deadline", False)
         self._timeout = Timeout()
@@ -40,9 +45,27 @@ class Asker:
             trace = chosen.mark(answer.trace)
             if trace is not answer.trace:  # where nobody chooses, a hit is not copied
                 answer = replace(answer, trace=trace)
+            if self._enhancer is not None:
+                answer = await self._enhanced(self._enhancer, answer, brief)
         except GenerationError as error:
             answer = error
         return answer, self._clock() - started
+
+    async def _enhanced(self, enhancer: TextEnhancer, answer: Completion, brief: Brief) -> Completion:
+        """Return the answer with its text repaired, or as it is if there is no time for that."""
+        try:
+            left = remaining()
+            if left is None:
+                enhanced = await enhancer.enhance(answer.text, brief)
+            else:
+                enhanced = await self._timeout.acall(left, enhancer.enhance, answer.text, brief)
+        except (TimeUpError, DeadlineExceededError):
+            return replace(answer, trace=answer.trace.noted("not enhanced: no time left"))
+        trace = answer.trace
+        if enhanced.rules:
+            trace = trace.noted(f"enhanced: {', '.join(enhanced.rules)}")
+        trace = replace(trace, cost_usd=trace.cost_usd + enhanced.cost_usd)
+        return replace(answer, text=enhanced.text, trace=trace)
 
     async def _answer(self, prompt: Prompt) -> Completion:
         left = remaining()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import ParamSpec, Protocol, TypedDict, TypeVar
+from functools import partial
+from typing import ParamSpec, Protocol, TypedDict, TypeVar, Unpack
 
 from postopt.clock import Clock
 from postopt.errors import ExperimentError
@@ -233,6 +236,17 @@ class Chooser:
             return False
         self._learning.ingest(feedback)
         return True
+
+    async def areport(self, post_id: str, impressions: int, clicks: int, **further: Unpack[Further]) -> bool:
+        """Take a report in a thread: a store may be busy with a learning step, and no post should wait for that."""
+        # A thread of its own: those of the loop cannot be ended when the interpreter exits, which ends the loop of
+        # `blocking` (Python 3.12).
+        executor = ThreadPoolExecutor(1)
+        try:
+            report = partial(self.report, post_id, impressions, clicks, **further)
+            return await asyncio.get_running_loop().run_in_executor(executor, report)
+        finally:
+            executor.shutdown(wait=False)
 
     def _learn(self, feedback: Feedback) -> bool:
         decisions = dict.fromkeys(self._decisions.get(feedback.post_id, ()))
