@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from postopt.cli import bench, doctor, experiments, learn, wisdom, write
+from postopt.cli import bench, doctor, experiments, learn, predict, score, wisdom, write
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +47,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="postopt", description="Write marketing posts, and see what does the work.")
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (write, experiments, learn, bench, doctor, wisdom):
+    for command in (write, score, predict, experiments, learn, bench, doctor, wisdom):
         command.add_parser(subparsers)
     return parser

@@ -6,10 +6,10 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postopt.cli.table import table
 from postopt.errors import ExperimentError, MissingDependencyError, UnknownExperimentError
 from postopt.experiments import Experiment, ExperimentStore
 
@@ -69,7 +69,7 @@ def _list(store: ExperimentStore, *, as_json: bool) -> int:
     else:
         rows = [("experiment", "state", "winner", "lift", "n")]
         rows += [(name, *_cells(decision)) for name, decision in decisions.items()]
-        print(_table(rows))
+        print(table(rows))
     return 0
 
 
@@ -92,7 +92,7 @@ def _arms(decision: Decision) -> str:
         rows.append(
             (arm.arm, arm.status, f"{arm.n:,}", f"{arm.mean:.4g}", f"{arm.share:.1%}", "" if control else bounds)
         )
-    return _table(rows)
+    return table(rows)
 
 
 def _record(decision: Decision) -> dict[str, object]:
@@ -113,8 +113,3 @@ def _record(decision: Decision) -> dict[str, object]:
 
 def _cells(decision: Decision) -> tuple[str, str, str, str]:
     return str(decision.state), str(decision.winner or ""), f"{decision.lift:+.1%}", f"{decision.n:,}"
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

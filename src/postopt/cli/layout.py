@@ -24,7 +24,7 @@ def layout(posts: Posts, width: int | None) -> str:
         title = f"── {number} of {len(posts)} "
         size = f" {len(post.text)} character{'s' if len(post.text) != 1 else ''} ──"
         rule = title + "─" * max(2, columns - len(title) - len(size)) + size
-        text = _printable(post.text)
+        text = printable(post.text)
         parts.append(f"{rule}\n\n{text if width is None else _wrapped(text, columns)}\n")
     return "\n".join(parts)
 
@@ -37,6 +37,6 @@ def _wrapped(text: str, columns: int) -> str:
     return "\n".join(wrapper.fill(line) for line in text.split("\n"))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Replace control characters: a brief must not be able to move the cursor or recolour the terminal."""
     return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c not in "\n\t" else c for c in text)

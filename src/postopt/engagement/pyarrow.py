@@ -1,0 +1,185 @@
+"""Analyses of Arrow tables: a RecordBatch in, a RecordBatch out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postopt._optional import needs
+from postopt.engagement.posts import Columns
+from postopt.errors import PostDataError
+from postopt.quality.features import FEATURE_NAMES
+
+with needs("pyarrow"):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    from postopt.engagement.analysis import Analyst
+    from postopt.engagement.suggestions import Suggestion
+    from postopt.judgement import QualityReport
+
+_TEXTS: Final = ("text", "title", "page", "type", "language")
+_NUMBERS: Final = ("median", "low", "high", "p_above_baseline", "baseline")
+_AXIS = pa.struct([("axis", pa.string()), ("value", pa.float64())])
+_SUGGESTION = pa.struct(
+    [("edit", pa.string()), ("text", pa.string()), ("kind", pa.string())]
+    + [(name, pa.float64()) for name in ("lift", "low", "high")]
+)
+
+
+def analyzed(analyst: Analyst, table: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield an analysis for each batch of a table, a batch, or an iterator of batches."""
+    first = 0
+    for batch in _batches(table, batch_rows):
+        yield analyze_batch(analyst, batch, first)
+        first += len(batch)
+
+
+def analyze_batch(analyst: Analyst, batch: pa.RecordBatch, first: int = 0) -> pa.RecordBatch:
+    """Return the analyses of the posts of one batch, in their order, with their ids as they are.
+
+    Args:
+        analyst: what to say of them.
+        batch: one post a row, with columns as a post has keys; only `text` is needed.
+        first: place of the batch's first row in the whole input.
+
+    Raises:
+        PostDataError: a column is missing or has a type that no post has.
+    """
+    columns, valid = _columns(batch)
+    n = len(batch)
+    values = np.zeros((n, len(FEATURE_NAMES)), dtype=np.float32)
+    values[valid] = analyst.features.many(columns.texts, columns.languages).values
+    result: dict[str, Any] = {
+        "row": pa.array(np.arange(first, first + n)),
+        "id": batch.column("id") if "id" in batch.schema.names else pa.nulls(n),
+        "error": ["" if known else "text is null; a text is needed" for known in valid.tolist()],
+        "features": _lists(values, valid),
+    }
+    if analyst.predictor is not None:
+        predicted = analyst.predictor.predict_columns(columns)
+        for name in _NUMBERS:
+            result[name] = _scattered(getattr(predicted, name), valid)
+    if analyst.scorer is not None or analyst.suggests:
+        result |= _judgements(analyst, columns, valid, result["error"])
+    return pa.RecordBatch.from_pydict(result)
+
+
+def _judgements(analyst: Analyst, columns: Columns, valid: NDArray[np.bool_], errors: list[str]) -> dict[str, Any]:
+    """Return what is said of each post by itself, and write into `errors` what went wrong."""
+    reports: list[QualityReport | None] = [None] * len(errors)
+    suggestions: list[tuple[Suggestion, ...] | None] = [None] * len(errors)
+    for place, row in enumerate(np.flatnonzero(valid).tolist()):
+        text, language = columns.texts[place], columns.languages[place]
+        post = {"id": row, "text": text, "language": language or None}
+        reports[row], suggestions[row], errors[row] = analyst.judge(post, text, language)
+    judged: dict[str, Any] = {}
+    if analyst.scorer is not None:
+        judged["fit"] = [None if report is None else report.fit for report in reports]
+        judged["findings"] = [None if report is None else [f.rule for f in report.findings] for report in reports]
+        judged["axes"] = pa.array([None if report is None else _axes(report) for report in reports], pa.list_(_AXIS))
+    if analyst.suggests:
+        rows = [None if found is None else [_suggested(one) for one in found] for found in suggestions]
+        judged["suggestions"] = pa.array(rows, pa.list_(_SUGGESTION))
+    return judged
+
+
+def _axes(report: QualityReport) -> list[Mapping[str, object]]:
+    return [{"axis": name, "value": axis.value} for name, axis in report.axes.items()]
+
+
+def _suggested(found: Suggestion) -> Mapping[str, object]:
+    return {
+        "edit": found.edit,
+        "text": found.text,
+        "kind": found.evidence.kind,
+        "lift": found.lift,
+        "low": found.interval.low,
+        "high": found.interval.high,
+    }
+
+
+def _batches(table: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    if hasattr(table, "__arrow_c_stream__"):
+        for batch in pa.RecordBatchReader.from_stream(table):
+            yield from _cut(batch, batch_rows)
+    elif hasattr(table, "__arrow_c_array__"):
+        yield from _cut(pa.record_batch(table), batch_rows)
+    else:
+        for batch in table:
+            yield from _cut(pa.record_batch(batch), batch_rows)
+
+
+def _cut(batch: pa.RecordBatch, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(batch), batch_rows):
+        yield batch.slice(start, batch_rows)
+
+
+def _columns(batch: pa.RecordBatch) -> tuple[Columns, NDArray[np.bool_]]:
+    """Return the posts that have a text, and which rows those are."""
+    if "text" not in batch.schema.names:
+        raise PostDataError(f"the table has no column text; there are {', '.join(batch.schema.names) or 'none'}")
+    valid = np.asarray(batch.column("text").is_valid())
+    kept = batch if valid.all() else batch.filter(pa.array(valid))
+    texts, titles, pages, types, languages = (_texts(kept, name) for name in _TEXTS)
+    kinds = {kind: kind.lower() for kind in set(types)}
+    tags = {tag: tag.lower().replace("_", "-").partition("-")[0] for tag in set(languages)}
+    published, hours, weekdays = _stamps(kept)
+    columns = Columns(
+        list(range(len(kept))), texts, titles, pages, [kinds[kind] for kind in types],
+        [tags[tag] for tag in languages], published, hours, weekdays, np.full(len(kept), np.nan),
+    )  # fmt: skip
+    return columns, valid
+
+
+def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
+    if name not in batch.schema.names or pa.types.is_null(batch.schema.field(name).type):
+        return [""] * len(batch)
+    column = batch.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or _is_view(column.type)):
+        raise PostDataError(f"the column {name} is of type {column.type}; texts are needed")
+    return [text or "" for text in column.to_pylist()] if column.null_count else list(column.to_pylist())
+
+
+def _is_view(type_: pa.DataType) -> bool:
+    return bool(getattr(pa.types, "is_string_view", lambda _: False)(type_))
+
+
+def _stamps(batch: pa.RecordBatch) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return seconds since the epoch, hour and weekday by the column's own zone; NaN and -1 where there is none."""
+    nothing = np.full(len(batch), -1, dtype=np.int64)
+    if "published" not in batch.schema.names or pa.types.is_null(batch.schema.field("published").type):
+        return np.full(len(batch), np.nan), nothing, nothing
+    column = batch.column("published")
+    if not pa.types.is_timestamp(column.type) or column.type.tz is None:
+        raise PostDataError(f"the column published is of type {column.type}; timestamps with a zone are needed")
+    known = np.asarray(column.is_valid())
+    micros = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64()).fill_null(0).to_numpy()
+    local = pc.local_timestamp(column)
+    hours, weekdays = (_ints(function(local)) for function in (pc.hour, pc.day_of_week))
+    return np.where(known, micros / 1e6, np.nan), np.where(known, hours, -1), np.where(known, weekdays, -1)
+
+
+def _ints(column: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(column.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _scattered(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> pa.Array:
+    """Return one value a row, null where nothing was predicted."""
+    whole = np.full(len(valid), np.nan)
+    whole[valid] = values
+    return pa.array(whole, mask=~valid)
+
+
+def _lists(values: NDArray[np.float32], valid: NDArray[np.bool_]) -> pa.Array:
+    """Return a list of fixed size a row, null where there is no text."""
+    flat = pa.array(values.reshape(-1))
+    if valid.all():
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=pa.array(~valid))

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import lzma
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from postopt.engagement.postfile import read_post_file
+from postopt.errors import PostDataError
+
+HEADER = "id,text,page,published,outcome\n"
+ROW = '1,"Fresh bread, today\nat 7",bakery,2026-05-01T07:00:00+02:00,12\n'
+
+
+def write(folder, name, text):
+    path = folder / name
+    data = text if isinstance(text, bytes) else text.encode()
+    path.write_bytes({".gz": gzip.compress, ".xz": lzma.compress}.get(path.suffix, bytes)(data))
+    return path
+
+
+class TestCSV:
+    @pytest.mark.parametrize("name", ["posts.csv", "posts.csv.gz", "posts.csv.xz"])
+    def test_plain_or_compressed_it_gives_the_same_posts(self, tmp_path, name):
+        (post,) = read_post_file(write(tmp_path, name, HEADER + ROW))
+        assert post["id"] == "1"
+        assert post["text"] == "Fresh bread, today\nat 7"
+        assert post["page"] == "bakery"
+        assert post["published"] == datetime(2026, 5, 1, 5, tzinfo=UTC)
+        assert post["outcome"] == 12
+
+    def test_a_byte_order_mark_is_no_part_of_the_first_column(self, tmp_path):
+        (post,) = read_post_file(write(tmp_path, "posts.csv", "\ufeff" + HEADER + ROW))
+        assert post["id"] == "1"
+
+    def test_columns_of_other_names_and_an_outcome_of_several(self, tmp_path):
+        path = write(tmp_path, "posts.csv", "message,lang,likes,shares\nBread,en,3,4\n")
+        (post,) = read_post_file(path, columns={"text": "message", "language": "lang"}, outcome="likes + shares")
+        assert post == {"id": "line-2", "text": "Bread", "language": "en", "outcome": 7}
+
+    def test_stamps_without_a_zone_get_the_one_that_is_named(self, tmp_path):
+        path = write(tmp_path, "posts.csv", "text,published\nBread,2016-02-24 00:00:00\n")
+        (post,) = read_post_file(path, zone="America/New_York")
+        assert post["published"].utcoffset() == timedelta(hours=-5)
+        assert post["published"].hour == 0
+
+    def test_an_empty_stamp_is_unknown(self, tmp_path):
+        (post,) = read_post_file(write(tmp_path, "posts.csv", "text,published\nBread,\n"))
+        assert post["published"] is None
+
+    def test_ten_megabytes_of_text_are_read(self, tmp_path):
+        before = csv.field_size_limit()
+        (post,) = read_post_file(write(tmp_path, "posts.csv", "text\n" + "a" * 10_000_000 + "\n"))
+        assert len(post["text"]) == 10_000_000
+        assert csv.field_size_limit() == before
+
+    def test_rows_are_read_one_by_one(self, tmp_path):
+        posts = read_post_file(write(tmp_path, "posts.csv", HEADER + ROW + "2,x\n"))
+        assert next(posts)["id"] == "1"
+        with pytest.raises(PostDataError, match="line 4: not as many fields"):
+            next(posts)
+
+
+class TestJSONLines:
+    def test_each_line_is_a_post_and_blank_lines_are_none(self, tmp_path):
+        rows = [{"id": 7, "text": "Bread", "published": "2026-05-01T07:00:00Z", "outcome": 3}, {"text": "Cake"}]
+        path = write(tmp_path, "posts.jsonl", "\n\n".join(map(json.dumps, rows)))
+        first, second = read_post_file(path)
+        assert first == {
+            "id": 7, "text": "Bread", "published": datetime(2026, 5, 1, 7, tzinfo=UTC), "outcome": 3,
+        }  # fmt: skip
+        assert second == {"id": "line-3", "text": "Cake"}
+
+    @pytest.mark.parametrize("line", ["{", "[1]", "3", "[" * 100_000])
+    def test_what_is_no_object_is_refused_by_its_line(self, tmp_path, line):
+        with pytest.raises(PostDataError, match=r"posts\.jsonl, line 1"):
+            list(read_post_file(write(tmp_path, "posts.jsonl", line)))
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("text", "options", "message"),
+        [
+            (HEADER, {"columns": {"txt": "a"}}, "columns names 'txt'; a post has id, text"),
+            ("a\n1\n", {}, "no column 'text'; there are a"),
+            (HEADER + ROW, {"columns": {"title": "headline"}}, "no column 'headline'"),
+            (HEADER + ROW, {"outcome": "likes"}, "no column 'likes'"),
+            (HEADER + ROW, {"zone": "Nowhere/None"}, "zone is 'Nowhere/None'"),
+            (HEADER + ROW, {"zone": "../etc"}, "zone is"),
+            (HEADER + ROW.replace("+02:00", ""), {}, "column published: '2026-05-01T07:00:00' has no zone"),
+            (HEADER + ROW.replace("2026-05-01T07:00:00+02:00", "May"), {}, "column published: 'May'; a time such as"),
+            (HEADER + ROW.replace(",12", ",many"), {}, "column outcome: 'many'; a count is needed"),
+            (HEADER + ROW.replace(",12", ",nan"), {}, "column outcome: 'nan'; a count is needed"),
+            (b"text\n\xff\xfe\n", {}, "cannot be read"),
+            ('text\n"open', {}, "cannot be read"),
+        ],
+    )
+    def test_what_cannot_be_read_says_where(self, tmp_path, text, options, message):
+        with pytest.raises(PostDataError, match=message):
+            list(read_post_file(write(tmp_path, "posts.csv", text), **options))
+
+    @pytest.mark.parametrize("name", ["none.csv", "none.jsonl.gz"])
+    def test_a_file_that_is_not_there(self, tmp_path, name):
+        with pytest.raises(PostDataError, match="cannot be read"):
+            list(read_post_file(tmp_path / name))
+
+    def test_a_truncated_archive(self, tmp_path):
+        path = write(tmp_path, "posts.csv.gz", HEADER + ROW)
+        path.write_bytes(path.read_bytes()[:-9])
+        with pytest.raises(PostDataError, match="cannot be read"):
+            list(read_post_file(path))
+
+    def test_a_count_too_large_for_a_float(self, tmp_path):
+        with pytest.raises(PostDataError, match="a count is needed"):
+            list(read_post_file(write(tmp_path, "posts.jsonl", '{"text": "a", "outcome": 1' + "0" * 400 + "}")))
