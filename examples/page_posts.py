@@ -14,16 +14,31 @@ import sys
 from datetime import UTC, datetime, timedelta
 from math import exp
 
-PAGES = {"Oak Lane Bakery": 3.2, "Harbour Swim Club": 4.1, "Night Shift Radio": 5.4, "Bikes of Mill Street": 2.6,
-         "The Orchard School": 3.8, "Lantern Theatre": 4.6, "North Beekeepers": 2.2, "Old Market Books": 3.5}  # fmt: skip
-POSTS = 180  # of each page
-SUBJECTS = {"free tickets": 0.9, "the storm": 0.7, "a rescued dog": 0.8, "our volunteers": 0.3,
-            "a new timetable": -0.5, "the annual report": -0.9, "opening hours": -0.4, "spare parts": -0.6, "the summer evening": 0.2,
-            "old photographs": 0.5}  # fmt: skip
+PLACES = ("Oak Lane", "Harbour", "Mill Street", "Orchard", "Lantern", "North Beach", "Old Market", "Hill Road")
+HOUSES = ("Bakery", "Swim Club", "Radio")
+PAGES = [f"{place} {house}" for place in PLACES for house in HOUSES]
+LEVEL, LEVELS = 3.8, 0.9  # mean and standard deviation of the pages' levels, in log units
+POSTS = 100  # of each page
+SUBJECTS = {
+    "free tickets": 0.9,
+    "the storm": 0.7,
+    "a rescued dog": 0.8,
+    "our volunteers": 0.3,
+    "a new timetable": -0.5,
+    "the annual report": -0.9,
+    "opening hours": -0.4,
+    "spare parts": -0.6,
+    "the summer evening": 0.2,
+    "old photographs": 0.5,
+}
 FORMS = (
-    "Today: {subject}.", "What we know about {subject} so far.", "A few words on {subject}, and thank you all.",
-    "{subject}, in pictures.", "Have you heard of {subject}?", "Here is the latest about {subject} in our street.",
-)  # fmt: skip
+    "Today: {subject}.",
+    "What we know about {subject} so far.",
+    "A few words on {subject}, and thank you all.",
+    "{subject}, in pictures.",
+    "Have you heard of {subject}?",
+    "Here is the latest about {subject} in our street.",
+)
 TYPES = {"photo": 0.3, "link": -0.2, "video": 0.5, "status": -0.1}
 NOISE = 0.8  # standard deviation of what nothing explains, in log units
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,7 +48,8 @@ def posts(seed: int = 1) -> list[dict[str, object]]:
     """Return the posts of all pages, in the order of time."""
     rng = random.Random(seed)
     rows: list[dict[str, object]] = []
-    for page, level in PAGES.items():
+    for page in PAGES:
+        level = rng.gauss(LEVEL, LEVELS)
         for _ in range(POSTS):
             subject, kind, form = rng.choice(list(SUBJECTS)), rng.choice(list(TYPES)), rng.choice(FORMS)
             published = START + timedelta(minutes=rng.randrange(60 * 24 * 90))
