@@ -30,10 +30,10 @@ import numpy as np
 import pytest
 
 from postopt.experiments.contrasts import contrasts, read_groups
+from postopt.experiments.effects import effects
 from postopt.experiments.wording import WordingModel
-from postopt.prompts.evidence import effects
-from postopt.quality.readable import read as reading
 from postopt.prompts.patterns import PatternMiner
+from postopt.quality.readable import read as reading
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ab" / "upworthy_open.csv.gz"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from postopt.experiments.store import ExperimentStore
-from postopt.prompts.instructions import Instruction
+from postopt.quality.instructions import Instruction
 
 
 @dataclass

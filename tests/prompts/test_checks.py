@@ -4,8 +4,8 @@ import pytest
 
 from postopt.errors import BriefError
 from postopt.prompts.checks import Checks
-from postopt.prompts.instructions import INSTRUCTIONS
 from postopt.prompts.template import PromptTemplate
+from postopt.quality.instructions import INSTRUCTIONS
 
 PRESENT = PromptTemplate(
     "Write a post about {topic} for {audience}. Say that delivery is free from $25 and name https://example.com/a.",

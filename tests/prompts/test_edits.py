@@ -6,9 +6,9 @@ import pytest
 
 from postopt.prompts.checks import Checks
 from postopt.prompts.edits import Edits
-from postopt.prompts.instructions import INSTRUCTIONS, Instruction
 from postopt.prompts.lineage import Version
-from postopt.prompts.template import MAX_INSTRUCTION, MAX_INSTRUCTIONS, PromptTemplate
+from postopt.prompts.template import MAX_INSTRUCTIONS, PromptTemplate
+from postopt.quality.instructions import INSTRUCTIONS, MAX_INSTRUCTION, Instruction
 from postopt.quality.readable import DENIED, FEATURES
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from postopt.experiments.contrasts import Contrasts, Indices, Vector
+from postopt.stats.interval import Interval
 
 # Fewer independent contrasts than that in which a feature varies say nothing that a normal distribution describes;
 # a rule of thumb (A. C. Cameron and D. L. Miller, Journal of Human Resources 50(2), 2015, 317-372, section VI).
@@ -122,6 +123,17 @@ def usual_spread(found: Sequence[Effect]) -> float:
     if not found:
         return 0.0
     return math.sqrt(max(math.fsum(e.log_odds**2 - e.error**2 for e in found) / len(found), 0.0))
+
+
+def as_lift(effect: Effect, alpha: float) -> tuple[float, Interval]:
+    """Return an effect and its interval as relative changes of the odds."""
+    low, high = (_lift(bound) for bound in effect.interval(alpha))
+    return _lift(effect.log_odds), Interval(low, high, 1 - alpha, effect.n)
+
+
+def _lift(log_odds: float) -> float:
+    # exp(700) is near the largest float; no real effect comes near it.
+    return math.expm1(min(log_odds, 700.0))
 
 
 def _as_normal(t: float, degrees: float) -> float:

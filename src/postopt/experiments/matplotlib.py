@@ -17,7 +17,7 @@ with needs("matplotlib"):
     from matplotlib.ticker import EngFormatter, PercentFormatter
 
 
-class _Picture(Figure):
+class Picture(Figure):
     """A figure that a notebook shows without pyplot, and without its magics."""
 
     def _repr_png_(self) -> bytes:
@@ -37,7 +37,7 @@ def draw(course: Course, axes: Sequence[Axes] | None = None) -> Figure:
         axes: two axes of one figure to draw on; a new figure if None.
     """
     if axes is None:
-        figure: Figure = _Picture(figsize=(8, 6), layout="constrained")
+        figure: Figure = Picture(figsize=(8, 6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     else:
         above, below = axes
@@ -49,7 +49,7 @@ def draw(course: Course, axes: Sequence[Axes] | None = None) -> Figure:
 
 def draw_replay(reports: Sequence[ReplayReport]) -> Figure:
     """Draw which share of the possible gain each policy reached in the replay, with two standard errors."""
-    figure = _Picture(figsize=(8, 1.5 + 0.4 * len(reports)), layout="constrained")
+    figure = Picture(figsize=(8, 1.5 + 0.4 * len(reports)), layout="constrained")
     axes = figure.subplots()
     names = [report.policy for report in reports]
     shares = [report.gain_share for report in reports]

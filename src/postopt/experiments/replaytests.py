@@ -6,7 +6,7 @@ import csv
 import gzip
 import lzma
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,40 +38,45 @@ class PastTest:
     risk: bool = False
 
 
-def read_tests(path: str | os.PathLike[str]) -> list[PastTest]:
+def read_tests(path: str | os.PathLike[str], *, alike: str | None = None) -> list[PastTest]:
     """Return the tests of a CSV file, plain or as .gz or .xz, in the order of their first rows.
 
     Columns, one row for each arm: test_id, impressions, clicks, and headline or text; optionally test_week or week,
     randomization_risk or risk (0 or 1). Others, `arm` among them, are not looked at. Tests with one arm are left out.
 
+    Args:
+        path: of the file.
+        alike: a column in which arms have to be alike to be compared, such as the picture's; a test whose arms differ
+            there comes as several with one id.
+
     Raises:
         ReplayError: the file cannot be read or decoded, a column is missing, or a row is malformed; it names the line
             and the column.
     """
-    rows: dict[str, list[tuple[str, int, int]]] = {}
+    rows: dict[tuple[str, str], list[tuple[str, int, int]]] = {}
     notes: dict[str, tuple[str, bool]] = {}
-    for line, row in _rows(Path(path)):
+    for line, row in _rows(Path(path), () if alike is None else (alike,)):
         test = row["test_id"]
         if not test:
             raise ReplayError(f"line {line}, column test_id: empty; the test's id is needed")
         n, clicks = _count(row, "impressions", line), _count(row, "clicks", line)
         if clicks > n:
             raise ReplayError(f"line {line}, column clicks: {clicks} clicks of {n} impressions cannot be")
-        rows.setdefault(test, []).append((_first(row, _TEXT), n, clicks))
+        rows.setdefault((test, row[alike] if alike else ""), []).append((_first(row, _TEXT), n, clicks))
         period, risk = _first(row, _PERIOD), _first(row, _RISK)
         if risk not in ("", "0", "1"):
             raise ReplayError(f"line {line}, column risk: {shown(risk)}; 0 or 1 is needed")
         before = notes.get(test, (period, False))
         notes[test] = (before[0], before[1] or risk == "1")
-    return [PastTest(test, tuple(arms), *notes[test]) for test, arms in rows.items() if len(arms) > 1]
+    return [PastTest(test, tuple(arms), *notes[test]) for (test, _), arms in rows.items() if len(arms) > 1]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, further: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Give each row by column, and the number of the line it ends on."""
     with _opened(path) as file:
         reader = csv.DictReader(file, strict=True)
         names = reader.fieldnames or ()
-        for name in ("test_id", "impressions", "clicks"):
+        for name in ("test_id", "impressions", "clicks", *further):
             if name not in names:
                 raise ReplayError(f"{path.name}: no column {name}; there are {', '.join(names) or 'none'}")
         if not any(name in names for name in _TEXT):

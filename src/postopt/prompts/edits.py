@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from postopt._checks import check_count
-from postopt.prompts.instructions import INSTRUCTIONS, Instruction
 from postopt.prompts.lineage import Evidence, PatternLike, Version
 from postopt.prompts.template import MAX_INSTRUCTIONS
+from postopt.quality.instructions import INSTRUCTIONS, Instruction
 
 TOGETHER = 3
 """Most instructions that one edit adds. Few, so that a reader can follow what made the difference; arbitrary."""

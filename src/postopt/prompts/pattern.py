@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from postopt.errors import shown
-from postopt.prompts.evidence import Effect
 from postopt.quality.readable import Feature, read
 from postopt.stats.interval import Interval
 
@@ -76,14 +74,3 @@ class Pattern:
 
     def __str__(self) -> str:
         return self.explain()
-
-
-def as_lift(effect: Effect, alpha: float) -> tuple[float, Interval]:
-    """Return an effect and its interval as relative changes of the odds."""
-    low, high = (_lift(bound) for bound in effect.interval(alpha))
-    return _lift(effect.log_odds), Interval(low, high, 1 - alpha, effect.n)
-
-
-def _lift(log_odds: float) -> float:
-    # exp(700) is near the largest float; no real effect comes near it.
-    return math.expm1(min(log_odds, 700.0))

@@ -13,11 +13,11 @@ import numpy as np
 from postopt._checks import check_callable, check_name, check_positive
 from postopt.errors import shown
 from postopt.experiments.contrasts import DESIGN_EFFECT, Contrasts, Vector, contrasts, read_groups
+from postopt.experiments.effects import as_lift, discoveries, effects, usual_spread
 from postopt.experiments.entries import DAY
 from postopt.experiments.records import Group
 from postopt.experiments.wording import WordingModel
-from postopt.prompts.evidence import discoveries, effects, usual_spread
-from postopt.prompts.pattern import Pattern, as_lift
+from postopt.prompts.pattern import Pattern
 from postopt.prompts.record import At, Record, checked_time, corrected, digest, replaced
 from postopt.quality.readable import DENIED, FEATURES, Feature, Given, given, read
 from postopt.types import Feedback

@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any, Self, TypeAlias
 
 from postopt.errors import shown
-from postopt.prompts.evidence import LEAST_CONTRASTS, Effect, pooled, replication, shrunk
+from postopt.experiments.effects import LEAST_CONTRASTS, Effect, pooled, replication, shrunk
 from postopt.prompts.pattern import Status
 
 At: TypeAlias = float | None

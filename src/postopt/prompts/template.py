@@ -12,6 +12,7 @@ from typing import Any
 from postopt.backends.json import canonical
 from postopt.errors import PromptError, shown
 from postopt.generation.prompt import RULES, render
+from postopt.quality.instructions import MAX_INSTRUCTION
 from postopt.types import Brief, Prompt
 
 FIELDS = (
@@ -22,7 +23,6 @@ FIELDS = (
 
 MAX_CHARACTERS = 20_000  # of text and of system; twice what a brief's text may have, and else arbitrary
 MAX_INSTRUCTIONS = 12  # more, and a model follows none of them well; arbitrary
-MAX_INSTRUCTION = 300  # characters of one; two long sentences, arbitrary
 LANGUAGES = ("en", "es")
 
 _FORMAT = "postopt-prompt/1"  # part of what is hashed: another rendering would be another prompt

@@ -1,4 +1,4 @@
-"""What to write because of a pattern: one sentence that asks for it, one that asks to avoid it, in two languages."""
+"""What to write because of a feature: one sentence that asks for it, one that asks to avoid it, in two languages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from postopt.errors import shown
-from postopt.prompts.template import LANGUAGES, MAX_INSTRUCTION
+from postopt.quality.lexicon import LANGUAGES
+
+MAX_INSTRUCTION = 300
+"""Characters of one sentence, or of two long ones; arbitrary."""
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -284,7 +287,7 @@ INSTRUCTIONS: Mapping[str, Instruction] = MappingProxyType(
         ),
     }
 )
-"""What the library knows to write, by the names of its own features (`features.FEATURES`).
+"""What the library knows to write, by the names of its own features (`readable.FEATURES`).
 
 Each holds for any brief and asks for nothing that the brief may lack. What would tempt a model to claim or to press has
 no sentence that asks for it (superlatives, comparisons, urgency, intensifiers, "new" and "free"), and nothing asks for

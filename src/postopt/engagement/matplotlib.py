@@ -1,0 +1,155 @@
+"""How the displays are drawn."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from postopt._optional import needs
+from postopt.engagement.displays import CalibrationDisplay, CoverageDisplay, ReliabilityDisplay, Share
+from postopt.engagement.evaluation import Evaluation
+from postopt.engagement.metrics import Curve, Vector
+from postopt.experiments.matplotlib import Picture
+
+with needs("matplotlib"):
+    from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for annotations elsewhere
+    from matplotlib.figure import Figure as Figure  # noqa: PLC0414
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+
+_DAY = 86_400
+_NAMED = 5  # pages whose names are written beside their points; arbitrary
+_FEW = 30  # posts of a day or page below which its point says nothing, and is drawn only if all are so; arbitrary
+
+
+def draw(evaluation: Evaluation) -> Figure:
+    """Draw an evaluation: calibration of the probabilities on the left, coverage by day and by page on the right."""
+    figure = Picture(figsize=(13.0, 6.5), layout="constrained")
+    axes = figure.subplot_mosaic([["left", "above"], ["left", "below"]], width_ratios=(5, 6))
+    CalibrationDisplay.from_evaluation(evaluation).plot(axes["left"])
+    CoverageDisplay.from_evaluation(evaluation, by="day").plot(axes["above"])
+    CoverageDisplay.from_evaluation(evaluation, by="page").plot(axes["below"])
+    return figure
+
+
+def draw_calibration(display: CalibrationDisplay, ax: Axes | None) -> tuple[Axes, Figure]:
+    """Draw a calibration curve and the band in which a perfect one would lie."""
+    axes = _axes(ax, (5.5, 5.5))
+    curve = display.curve
+    middle, chance = np.r_[0.0, curve.predicted, 1.0], np.r_[0.0, display.chance, 0.0]
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8)
+    axes.fill_between(middle, middle - chance, middle + chance, color="0.85", label="perfect, by chance (95 %)")
+    axes.plot(
+        curve.predicted, curve.observed, marker="o", markersize=4, color="C0", label=_plain(display.name) or "observed"
+    )
+    _square(axes)
+    n = int(curve.n.sum())
+    axes.set_title(f"calibration error {display.ece:.3f} (by chance {display.ece_floor:.3f}), n = {n:,}", fontsize=10)
+    axes.legend(loc="upper left", frameon=False)
+    return axes, axes.figure.figure
+
+
+def draw_reliability(display: ReliabilityDisplay, ax: Axes | None) -> tuple[Axes, Figure]:
+    """Draw a reliability diagram: bars of what happened, with intervals, and the diagonal that they should touch."""
+    axes = _axes(ax, (6.5, 5.5))
+    curve, width = display.curve, display.edges[1] - display.edges[0]
+    left = np.minimum(np.floor(curve.predicted / width + 1e-9), len(display.edges) - 2) * width
+    axes.bar(left, curve.observed, width=width, align="edge", color="C0", alpha=0.3, edgecolor="white")
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="perfect")
+    error = np.abs([curve.observed - display.low, display.high - curve.observed])
+    axes.errorbar(curve.predicted, curve.observed, yerr=error, fmt="o", markersize=4, capsize=3, color="C0",
+                  label=f"{_plain(display.name) or 'observed'}, 95 % interval")  # fmt: skip
+    _square(axes)
+    _write_counts(axes, left + width / 2, curve)
+    axes.set_title(
+        f"calibration error {display.ece:.3f}, n = {int(curve.n.sum()):,}, of which in each bin:", fontsize=10, pad=16
+    )
+    axes.legend(loc="upper left", frameon=False)
+    return axes, axes.figure.figure
+
+
+def draw_coverage(display: CoverageDisplay, ax: Axes | None) -> tuple[Axes, Figure]:
+    """Draw coverage by day as a line, or by page over its outcomes; grey is where chance alone would put it."""
+    axes = _axes(ax, (8.0, 4.5))
+    axes.axhline(display.target, color="black", linewidth=0.8, label=f"target {display.target:.4g}")
+    if display.by == "day":
+        _draw_days(axes, display)
+    else:
+        _draw_pages(axes, display)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_ylabel("outcomes within their intervals")
+    axes.set_title(f"coverage {display.coverage:.1%} of {display.n:,} outcomes, by {display.by}", fontsize=10)
+    axes.legend(loc="lower right" if display.by == "day" else "best", frameon=False)
+    return axes, axes.figure.figure
+
+
+def _draw_days(axes: Axes, display: CoverageDisplay) -> None:
+    shares, left_out = _shown(display)
+    days = [int(share.name) // _DAY for share in shares]
+    low, high = [share.low for share in shares], [share.high for share in shares]
+    axes.fill_between(days, low, high, color="0.85", step="mid", label="by chance (95 %), posts taken as independent")
+    axes.plot(days, [share.coverage for share in shares], marker="o", markersize=4, color="C0", label="a day")
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(_date))
+    axes.set_xlabel(f"day of publication (UTC){left_out}")
+    axes.set_ylim(min(0.75, *(share.coverage - 0.02 for share in shares)), 1.0)
+
+
+def _date(day: float, _: object) -> str:
+    when = datetime.fromtimestamp(day * _DAY, UTC)
+    return f"{when.day} {when:%b %Y}"
+
+
+def _draw_pages(axes: Axes, display: CoverageDisplay) -> None:
+    shares, left_out = _shown(display)
+    least, most = min(share.n for share in shares), max(share.n for share in shares)
+    n = np.geomspace(least / 1.2, most * 1.2, 200)
+    half = 1.96 * np.sqrt(display.target * (1 - display.target) / n)
+    band = np.clip([display.target - half, display.target + half], 0, 1)
+    axes.fill_between(n, *band, color="0.85", label="by chance (95 %), posts taken as independent")
+    outside = [share for share in shares if not share.low <= share.coverage <= share.high]
+    inside = [share for share in shares if share.low <= share.coverage <= share.high]
+    for pages, colour, label in ((inside, "C0", "a page"), (outside, "C3", "a page outside")):
+        if pages:
+            axes.scatter([p.n for p in pages], [p.coverage for p in pages], s=16, color=colour, zorder=3, label=label)
+    for page in sorted(outside, key=lambda share: share.coverage)[:_NAMED]:
+        right = page.n**2 > least * most  # beyond the middle of a logarithmic axis
+        axes.annotate(_plain(page.name), (page.n, page.coverage), xytext=(-5 if right else 5, -3), fontsize=8,
+                      textcoords="offset points", ha="right" if right else "left")  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(_count))
+    axes.xaxis.set_minor_formatter(FuncFormatter(_count) if most < 8 * least else NullFormatter())
+    axes.set_xlabel(f"outcomes of the page{left_out}")
+    axes.set_ylim(min(0.75, *(share.coverage - 0.03 for share in shares)), 1.01)
+
+
+def _shown(display: CoverageDisplay) -> tuple[list[Share], str]:
+    shares = [share for share in display.shares if share.n >= _FEW] or list(display.shares)
+    few = len(display.shares) - len(shares)
+    return shares, f"; {display.by}s of fewer than {_FEW} posts not shown: {few:,}" if few else ""
+
+
+def _count(value: float, _: object) -> str:
+    return f"{value:,.0f}"
+
+
+def _plain(text: str) -> str:
+    return text.replace("$", r"\$")  # two of them would be the begin and end of a formula
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    return Picture(figsize=size, layout="constrained").subplots() if ax is None else ax
+
+
+def _square(axes: Axes) -> None:
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    axes.set_xlabel("probability that was given")
+    axes.set_ylabel("share that happened")
+
+
+def _write_counts(axes: Axes, middle: Vector, curve: Curve) -> None:
+    for x, n in zip(middle.tolist(), curve.n.tolist(), strict=True):
+        text = f"{n:,}" if n < 10_000 else f"{n / 1000:,.0f}k"
+        axes.text(x, 1.01, text, ha="center", va="bottom", fontsize=7, color="0.35")

@@ -1,0 +1,135 @@
+"""A model as a folder: arrays as .npy, the rest as one JSON manifest that is written last."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postopt._files import write_whole
+from postopt.errors import ModelFileError, NewerModelError, shown
+
+MANIFEST: Final = "manifest.json"
+
+_FORMAT = "postopt model"
+
+
+class ModelFile(NamedTuple):
+    """What a model's folder holds.
+
+    Attributes:
+        arrays: by name.
+        state: all else, as plain JSON.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]  # Any: of any dtype but objects
+    state: Mapping[str, Any]  # Any: plain JSON
+
+
+def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model: ModelFile) -> None:
+    """Write a model to a folder so that whoever reads it has the model before or this one, whole.
+
+    An array's file is named after what it holds, so that none is ever changed; the manifest names them and is replaced
+    at once, after them. Files that it names no longer are removed then. Equal models give equal bytes.
+
+    Args:
+        path: of the folder; it is made if it is not there. One that holds anything but a model is refused.
+        kind: what kind of model it is, which `read_model` asks for.
+        versions: name -> version of what the reader must know: at least "format".
+        model: what is written.
+
+    Raises:
+        ModelFileError: the folder holds something else.
+        OSError: it cannot be written; what was there before stays.
+    """
+    folder = Path(path)
+    if folder.exists() and not _is_ours(folder):
+        raise ModelFileError(f"{folder} holds something that is no model", hint="give the name of a new folder")
+    files: dict[str, dict[str, str]] = {}
+    for name, array in sorted(model.arrays.items()):
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        digest = hashlib.sha256(buffer.getbuffer()).hexdigest()
+        files[name] = {"file": f"{name}-{digest[:16]}.npy", "sha256": digest}
+        if not (folder / files[name]["file"]).exists():
+            write_whole(folder / files[name]["file"], buffer.getvalue())
+    content = {"kind": kind, "versions": dict(versions), "arrays": files, "state": model.state}
+    manifest = {"format": _FORMAT, "sha256": _digest(content), **content}
+    write_whole(folder / MANIFEST, _encoded(manifest))
+    named = {entry["file"] for entry in files.values()}
+    for file in folder.glob("*.npy"):
+        if file.name not in named:
+            file.unlink(missing_ok=True)
+
+
+def read_model(path: str | Path, kind: str, versions: Mapping[str, int]) -> ModelFile:
+    """Return a model that `write_model` wrote.
+
+    Raises:
+        ModelFileError: there is none, or it is truncated, damaged or of another kind.
+        NewerModelError: it was written with another version of something, "format" or the features.
+    """
+    folder = Path(path)
+    manifest = _manifest(folder)
+    if manifest.get("format") != _FORMAT:
+        raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
+    found = manifest.get("versions")
+    if found != dict(versions):
+        raise NewerModelError(
+            f"{folder} has the versions {shown(found)}; this version of postopt reads {shown(dict(versions))}",
+            hint="fit the model again with this version, or install the one that wrote it",
+        )
+    content = {name: manifest.get(name) for name in ("kind", "versions", "arrays", "state")}
+    if manifest.get("sha256") != _digest(content):
+        raise ModelFileError(f"{folder / MANIFEST} is damaged: its checksum differs")
+    if manifest["kind"] != kind:
+        raise ModelFileError(f"{folder} holds a model of kind {shown(manifest['kind'])}; {kind!r} is needed")
+    arrays = {name: _array(folder / entry["file"], entry["sha256"]) for name, entry in manifest["arrays"].items()}
+    return ModelFile(arrays, manifest["state"])
+
+
+def _manifest(folder: Path) -> dict[str, Any]:  # Any: decoded JSON
+    try:
+        found = json.loads((folder / MANIFEST).read_bytes())
+    except OSError as error:
+        raise ModelFileError(f"{folder / MANIFEST} cannot be read: {error}") from error
+    except ValueError as error:
+        raise ModelFileError(f"{folder / MANIFEST} is truncated or damaged") from error
+    if not isinstance(found, dict):
+        raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
+    return found
+
+
+def _array(file: Path, digest: str) -> NDArray[Any]:  # Any: of any dtype but objects
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{file} cannot be read: {error}") from error
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise ModelFileError(f"{file} is truncated or damaged: its checksum differs")
+    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    return array
+
+
+def _is_ours(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    try:
+        return _manifest(folder).get("format") == _FORMAT
+    except ModelFileError:
+        # A first write that was interrupted left arrays and no manifest.
+        return all(file.suffix == ".npy" or file.name.startswith(".") for file in folder.iterdir())
+
+
+def _encoded(value: Any) -> bytes:  # Any: plain JSON
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _digest(content: Mapping[str, Any]) -> str:  # Any: plain JSON
+    return hashlib.sha256(_encoded(content)).hexdigest()

@@ -1,0 +1,181 @@
+"""Edits that apply themselves: each changes a text by a rule, or returns it as it is where no rule is safe.
+
+Nothing within a quotation, a link, an address, a hashtag or a fact is ever changed. Nor is what a text says: a question
+becomes a statement only where it is one with a question mark, and goes only where it says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+from postopt.quality.lexicon import FUNCTION_WORDS, WORDS
+
+Rewrite: TypeAlias = Callable[[str, Sequence[str], str], str]
+"""A text, what must stay in it as it is, and its language ("en", "es"), to the text as edited."""
+
+# Marks are searched from their opening ones, which the inside has none of, so that no text takes quadratic time.
+_KEPT = re.compile(
+    r"(?:https?://|www\.)\S+"  # links
+    r"|(?<!\S)[^\s@]+@\S+"  # addresses
+    r"|[#@]\w+"
+    r"|\"[^\"\n]*\"|“[^“”\n]*”|«[^«»\n]*»|‘[^‘’\n]*’|(?<!\w)'[^'\n]*'(?!\w)"
+    r"|\b(?:Yahoo|Jeopardy|Wham|Oklahoma|Airplane|Mamma Mia|Chips Ahoy)!"  # the best-known names with the mark
+)
+
+# Before the end, a new line, a link, or what begins a sentence; a closing mark may come first.
+_AT_END = r"(?=[\"”’»)\]]{0,3}(?:\s*$|\s*\n|\s+(?:https?://|www\.|[^\sa-zß-öø-ÿ])))"
+
+_DOUBT = re.compile(r"\?!+[?!]*|(?<!!)!+\?[?!]*")
+_EXCLAMATION = re.compile(rf"(?P<before>^|[^!])(?<!\s)!+{_AT_END}")
+
+# What takes assent for granted. ", right?" may doubt what stands before it, and stays.
+_ASSENT = {
+    "en": r"(?:is|are|was|were|do|does|did|has|have|can|could|will|would|should)n['’]t "
+    r"(?:it|he|she|they|we|you|that)|don['’]t you (?:think|agree)",
+    "es": r"verdad|a que sí|no crees|no creen|no cree",
+}
+_WONDER = {"en": r"(?:I|We) wonder|I['’]m wondering", "es": "Me pregunto|Nos preguntamos"}
+_EMPTY = {
+    "en": r"Ready|Curious|Interested|Sound familiar|Guess what|Who knew|Want to know more|Want to see more",
+    "es": r"¿(?:Listos|Listas|Curiosidad|Te interesa|Te suena|Adivina qué|Quién lo diría|Quieres saber más|"
+    r"Quieren saber más)",
+}
+_ASSENTS = {tag: re.compile(rf",\s*¿?(?i:{words})\?+{_AT_END}") for tag, words in _ASSENT.items()}
+_WONDERS = {
+    tag: re.compile(rf"((?:^|(?<=[.!?…]\s)|(?<=\n))(?:{words})\b[^.!?¿…\n]*)\?+{_AT_END}")
+    for tag, words in _WONDER.items()
+}
+_EMPTIES = {
+    tag: re.compile(rf"(?:^|(?<=[.!?…]\s)|(?<=\n))(?:{words})\?+\s*", re.IGNORECASE) for tag, words in _EMPTY.items()
+}
+
+_SHOUTED = re.compile(r"\b[A-ZÀ-ÖØ-Þ]{3,}\b")
+# Words of the lists that in capitals may be something else.
+_ABBREVIATIONS = frozenset("its was are has who how may can los las una del por con ver fue ama vas van lot".split())
+_COMMON = {
+    tag: frozenset(" ".join([function, *(lists.get(tag, "") for lists in WORDS.values())]).split()) - _ABBREVIATIONS
+    for tag, function in FUNCTION_WORDS.items()
+}
+
+_NUMBERS = {
+    "en": dict(zip("two three four five six seven eight nine ten eleven twelve".split(), range(2, 13), strict=True)),
+    "es": dict(zip("dos tres cuatro cinco seis siete ocho nueve diez once doce".split(), range(2, 13), strict=True)),
+}
+# Before a noun in the plural. In capitals that may be a name ("Five Guys"), after "the" another ("the three kings").
+_COUNTED = {
+    tag: re.compile(
+        rf"(?<![\w'’-])(?<!\b[Tt]he )(?<!\b[Ll][ao]s )(?i:({'|'.join(numbers)}))"
+        r"(?= ([a-zà-öø-ÿ]{2,}[^\Wsiu]s)\b(?!['’-]))"
+    )
+    for tag, numbers in _NUMBERS.items()
+}
+_NO_NOUNS = frozenset(
+    "was has does less always perhaps thirds fourths fifths sixths eighths tenths quarters "
+    "más menos nos los las tercios cuartos quintos".split()
+)
+
+_ARTICLES = {
+    "en": (re.compile(r"^(An?) (?=([^\W\d_]+))"), {"A": "This", "An": "This"}),
+    "es": (re.compile(r"^(Una?) (?=([^\W\d_]+))"), {"Un": "Este", "Una": "Esta"}),
+}
+# Before these an article says how many or when, not which.
+_QUANTITIES = frozenset(
+    "lot few little bit bunch group series couple dozen hundred thousand million billion number handful pair majority "
+    "minority variety great good while fraction third quarter half day week month year time "
+    "poco poca par montón docena centenar millar millón vez parte mayoría mitad día noche semana año tercio".split()
+)
+
+
+def without_exclamation(text: str, kept: Sequence[str], language: str) -> str:  # noqa: ARG001 - every rule's arguments
+    """Let exclamations end with a full stop; not where the mark stands within a sentence."""
+    edited = _replaced(_DOUBT, lambda _: "?", text, kept)
+    edited = _replaced(_EXCLAMATION, _stopped, edited, kept)
+    edited = _replaced(re.compile("¡"), lambda _: "", edited, kept)
+    # One that is left would stand alone, or without its inverted mark.
+    left = _replaced(re.compile("!"), lambda _: "", edited, kept) != edited
+    return text if left else edited
+
+
+def without_question(text: str, kept: Sequence[str], language: str) -> str:
+    """Turn what is a statement with a question mark into one, and drop questions that say nothing ("Ready?")."""
+    edited = _replaced(_ASSENTS[language], lambda _: ".", text, kept)
+    edited = _replaced(_WONDERS[language], lambda match: f"{match[1]}.", edited, kept)
+    dropped = _replaced(_EMPTIES[language], lambda _: "", edited, kept).rstrip()
+    # Nothing that says anything would be left.
+    return dropped if dropped != edited.rstrip() and len(dropped.split()) >= 3 else edited
+
+
+def without_capitals(text: str, kept: Sequence[str], language: str) -> str:
+    """Write common words that are all in capitals as others are; what may be an abbreviation or a name stays."""
+
+    def lowered(match: re.Match[str]) -> str:
+        word = match[0].casefold()
+        if word not in _COMMON[language]:
+            return match[0]
+        before = match.string[: match.start()].rstrip(" \"“'‘«¿¡(")
+        return word.capitalize() if not before or before[-1] in ".!?…:\n" else word
+
+    return _replaced(_SHOUTED, lowered, text, kept)
+
+
+def in_digits(text: str, kept: Sequence[str], language: str) -> str:
+    """Write numbers from two to twelve before a noun in digits."""
+
+    def written(match: re.Match[str]) -> str:
+        return match[0] if match[2] in _NO_NOUNS else str(_NUMBERS[language][match[1].casefold()])
+
+    return _replaced(_COUNTED[language], written, text, kept)
+
+
+def pointing(text: str, kept: Sequence[str], language: str) -> str:
+    """Open with "This" instead of "A"."""
+    opening, points = _ARTICLES[language]
+
+    def pointed(match: re.Match[str]) -> str:
+        following = match[2].casefold()
+        counts = following in _QUANTITIES or following in FUNCTION_WORDS[language].split()
+        return match[0] if counts else f"{points[match[1]]} "
+
+    return _replaced(opening, pointed, text, kept)
+
+
+REWRITES: Mapping[tuple[str, bool], Rewrite] = MappingProxyType(
+    {
+        ("exclamation", False): without_exclamation,
+        ("question", False): without_question,
+        ("emphasis", False): without_capitals,
+        ("number", True): in_digits,
+        ("pointing", True): pointing,
+    }
+)
+"""By what an edit is about (the advice's group, or the trait), and whether it is wanted."""
+
+
+def _stopped(match: re.Match[str]) -> str:
+    before = match["before"]
+    # After a mark or an emoji no full stop is due.
+    return f"{before}." if before.isalnum() or before in tuple("'\"”’»)]%$€£") else before
+
+
+def _replaced(pattern: re.Pattern[str], new: Callable[[re.Match[str]], str], text: str, kept: Sequence[str]) -> str:
+    """Return the text with each match replaced that touches nothing that must stay."""
+    places = _places(text, kept)
+
+    def one(match: re.Match[str]) -> str:
+        start, end = match.span()
+        return match[0] if any(first < end and start < last for first, last in places) else new(match)
+
+    return pattern.sub(one, text)
+
+
+def _places(text: str, kept: Sequence[str]) -> list[tuple[int, int]]:
+    places = [match.span() for match in _KEPT.finditer(text)]
+    for value in kept:
+        start = text.find(value) if value else -1
+        while start >= 0:
+            places.append((start, start + len(value)))
+            start = text.find(value, start + len(value))
+    return places

@@ -1,0 +1,99 @@
+"""Places in a text, as findings name them: code points from a start up to an end that is not included."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+from postopt.judgement import Finding
+
+Span: TypeAlias = tuple[int, int]
+
+MOST_READ: Final = 100_000
+"""Code points of a text that claims and policy read: no brief allows more, and every platform refuses it."""
+
+_MASK = "\0"
+_IN_NUMBERS = ".,:/'’-"
+_UNSPACED = "\u0e00"
+
+
+def quoted(text: str, span: Span) -> str:
+    """Return what stands at `span` in quotation marks, shortened beyond 80 characters."""
+    part = text[slice(*span)]
+    return f'"{part}"' if len(part) <= 80 else f'"{part[:77]}..."'
+
+
+def overlap(span: Span, other: Span) -> bool:
+    """Whether two places have a character in common."""
+    return span[0] < other[1] and other[0] < span[1]
+
+
+def joined(text: str, place: int) -> bool:
+    """Whether the characters before and after a place belong to one word or number.
+
+    Scripts from Thai on in Unicode's order mostly write words without spaces: there every place ends one.
+    """
+    if not 0 < place < len(text):
+        return False
+    left, right = text[place - 1], text[place]
+    if left.isalnum() and right.isalnum():
+        return max(left, right) < _UNSPACED
+    if right in _IN_NUMBERS:
+        return left.isdecimal() and text[place + 1 : place + 2].isdecimal()
+    return left in _IN_NUMBERS and right.isdecimal() and text[max(0, place - 2) : place - 1].isdecimal()
+
+
+def masked(text: str, spans: Iterable[Span]) -> str:
+    """Return a text of the same length in which nothing can be read at these places, in one pass."""
+    pieces, end = [], 0
+    for start, stop in sorted(spans):
+        if stop > end:
+            pieces += [text[end:start], _MASK * (stop - max(start, end))]
+            end = stop
+    return "".join([*pieces, text[end:]])
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings as they stand in the text; those about no place last, each group in the order given."""
+    return sorted(findings, key=lambda finding: (finding.span is None, finding.span or ()))
+
+
+def composed(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return a text in NFC, and a function from a place in it to the place in the text."""
+    if unicodedata.is_normalized("NFC", text):
+        return text, lambda place: place
+    return _changed(text, lambda cluster: unicodedata.normalize("NFC", cluster))
+
+
+def folded(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return a text without distinctions of case, composition and white space, and where its places were."""
+    return _changed(text, fold)
+
+
+def fold(text: str) -> str:
+    """Return a text without distinctions of case, composition and white space."""
+    composed_text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    return re.sub(r"\s+", " ", composed_text)
+
+
+def _changed(text: str, change: Callable[[str], str]) -> tuple[str, Callable[[int], int]]:
+    pieces, origins = [], []
+    for start, end in _clusters(text):
+        piece = change(text[start:end])
+        pieces.append(piece)
+        origins += [start] * len(piece)
+    origins.append(len(text))
+    return "".join(pieces), origins.__getitem__
+
+
+def _clusters(text: str) -> Iterator[Span]:
+    """Yield runs of white space, and each other character with the accents that follow it."""
+    start = 0
+    for place in range(1, len(text) + 1):
+        if place == len(text) or not (
+            unicodedata.combining(text[place]) or (text[place].isspace() and text[place - 1].isspace())
+        ):
+            yield start, place
+            start = place

@@ -1,0 +1,178 @@
+"""Embedders that run a model: a tiny one with random weights, made here. Needs torch and transformers."""
+
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
+
+from postopt.engagement.embeddings import Embedder, embed  # noqa: E402 - after the skips
+from postopt.engagement.transformers import TransformersEmbedder  # noqa: E402
+from postopt.errors import MissingDependencyError, ModelFileError  # noqa: E402
+
+TEXTS = ["one", "two three four five six", "", "one two", "unknown \ud800 words " * 30, "six five four three two one"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny") / "model"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "one", "two", "three", "four", "five", "six"]
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=len(words), hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=64,
+    )  # fmt: skip
+    transformers.BertModel(config).save_pretrained(path)
+    tokenizer = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel({word: index for index, word in enumerate(words)}, unk_token="[UNK]")
+    )
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    tokenizer.save(str(path / "tokenizer.json"))
+    return path
+
+
+class TestTransformersEmbedder:
+    def test_is_the_mean_over_tokens_of_its_layers(self, folder):
+        found = TransformersEmbedder(folder, most_tokens=32)
+        assert isinstance(found, Embedder)
+        assert (found.layers, found.dimension) == ((1, 2, 3), 48)
+        model = transformers.AutoModel.from_pretrained(folder).eval()
+        with torch.inference_mode():
+            states = model(input_ids=torch.tensor([[2, 4, 5, 3]]), output_hidden_states=True).hidden_states
+        want = np.concatenate([states[layer][0].mean(dim=0).numpy() for layer in (1, 2, 3)])
+        np.testing.assert_allclose(found.encode(["one two"])[0], want, rtol=1e-4, atol=1e-5)
+
+    def test_reads_each_text_alone(self, folder):
+        one, many = (TransformersEmbedder(folder, batch_size=size, most_tokens=32) for size in (1, 5))
+        np.testing.assert_allclose(one.encode(TEXTS), many.encode(TEXTS), rtol=1e-4, atol=1e-5)
+        assert embed(many, []).shape == (0, 48)
+
+    def test_takes_the_layers_it_is_given(self, folder):
+        every, last = TransformersEmbedder(folder), TransformersEmbedder(folder, layers=(3,))
+        np.testing.assert_allclose(last.encode(["one"]), every.encode(["one"])[:, 32:], rtol=1e-5, atol=1e-6)
+        assert last.name != every.name
+
+    def test_has_near_vectors_in_bf16(self, folder):
+        exact, rounded = (TransformersEmbedder(folder, precision=precision) for precision in ("fp32", "bf16"))
+        a, b = exact.encode(["one two"])[0], rounded.encode(["one two"])[0]
+        assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.99
+        assert exact.name == rounded.name
+
+    @pytest.mark.parametrize("faster", ["fp32", "bf16"])
+    def test_takes_the_faster_precision_if_it_says_the_same(self, folder, faster):
+        found = TransformersEmbedder(folder, most_tokens=32)
+        exact = found.encode(TEXTS)
+        now = 0.0
+
+        def clock():
+            nonlocal now
+            now += 1.0 if found.precision == faster else 2.0
+            return now
+
+        found.measure(TEXTS * 3, clock=clock)
+        assert found.precision == faster
+        assert found.batch_size == 1  # each takes as long, and the smallest wins a tie
+        np.testing.assert_allclose(found.encode(TEXTS), exact, atol=0.05)
+        if faster == "fp32":
+            np.testing.assert_allclose(found.encode(TEXTS), exact, rtol=1e-4, atol=1e-5)
+
+    def test_halves_batches_that_do_not_fit(self, folder, monkeypatch):
+        found = TransformersEmbedder(folder, most_tokens=32, batch_size=4)
+        want = found.encode(TEXTS)
+        whole = found._model.forward
+
+        def small(input_ids, **settings):
+            if len(input_ids) > 1:
+                raise torch.OutOfMemoryError("full")
+            return whole(input_ids=input_ids, **settings)
+
+        monkeypatch.setattr(found._model, "forward", small)
+        np.testing.assert_allclose(found.encode(TEXTS), want, rtol=1e-4, atol=1e-5)
+
+    def test_passes_other_failures_on(self, folder, monkeypatch):
+        found = TransformersEmbedder(folder)
+
+        def broken(**_):
+            raise RuntimeError("broken")
+
+        monkeypatch.setattr(found._model, "forward", broken)
+        with pytest.raises(RuntimeError, match="broken"):
+            found.encode(["one"])
+
+    @pytest.mark.parametrize(
+        "settings",
+        [
+            {"layers": ()},
+            {"layers": (4,)},
+            {"layers": (-1,)},
+            {"precision": "fp8"},
+            {"batch_size": 0},
+            {"most_tokens": 1},
+        ],
+    )
+    def test_refuses_settings_that_cannot_be(self, folder, settings):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            TransformersEmbedder(folder, **settings)
+
+    def test_needs_a_model_and_its_tokenizer(self, folder, tmp_path):
+        with pytest.raises(ModelFileError, match=r"tokenizer\.json"):
+            TransformersEmbedder(tmp_path)
+        (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
+        with pytest.raises(ModelFileError, match="no model"):
+            TransformersEmbedder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def exported(folder, tmp_path_factory):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnx", reason="an export needs onnx")
+    path = tmp_path_factory.mktemp("onnx")
+    TransformersEmbedder(folder, most_tokens=32).export(path / "fp32")
+    return path
+
+
+class TestOnnxEmbedder:
+    def test_has_the_same_vectors(self, folder, exported):
+        from postopt.engagement.onnxruntime import OnnxEmbedder
+
+        torch_s, found = TransformersEmbedder(folder, most_tokens=32), OnnxEmbedder(exported / "fp32", batch_size=3)
+        np.testing.assert_allclose(found.encode(TEXTS), torch_s.encode(TEXTS), rtol=1e-3, atol=1e-4)
+        assert (found.name, found.dimension) == (torch_s.name, torch_s.dimension)
+        found.measure(TEXTS)
+        assert found.encode([]).shape == (0, 48)
+
+    def test_may_have_weights_of_8_bits(self, exported):
+        from postopt.engagement.onnxruntime import OnnxEmbedder, quantize
+
+        quantize(exported / "fp32", exported / "int8")
+        exact, small = OnnxEmbedder(exported / "fp32"), OnnxEmbedder(exported / "int8")
+        a, b = exact.encode(["one two six"])[0], small.encode(["one two six"])[0]
+        assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.9
+        assert small.name == f"{exact.name}:int8"
+
+    def test_needs_an_exported_model(self, exported, tmp_path):
+        from postopt.engagement.onnxruntime import OnnxEmbedder, quantize
+
+        with pytest.raises(ModelFileError, match="no exported model"):
+            OnnxEmbedder(tmp_path)
+        with pytest.raises(ModelFileError, match="no exported model"):
+            quantize(tmp_path, tmp_path / "out")
+        (tmp_path / "embedder.json").write_text(json.dumps({"name": "a", "dimension": 1, "most_tokens": 2}))
+        (tmp_path / "model.onnx").write_bytes(b"damaged")
+        with pytest.raises(ModelFileError, match="no exported model"):
+            OnnxEmbedder(tmp_path)
+
+    def test_says_what_quantising_needs(self, exported, monkeypatch):
+        import sys
+
+        from postopt.engagement.onnxruntime import quantize
+
+        monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
+        with pytest.raises(MissingDependencyError, match="onnx cannot be imported"):
+            quantize(exported / "fp32", exported / "int8")

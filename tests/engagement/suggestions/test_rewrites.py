@@ -1,0 +1,171 @@
+"""Edits that apply themselves: what they change, and all that they leave as it is."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from postopt.engagement.rewrites import (
+    REWRITES,
+    in_digits,
+    pointing,
+    without_capitals,
+    without_exclamation,
+    without_question,
+)
+
+LANGUAGES = ("en", "es")
+pieces = st.sampled_from(
+    ["!", "?", "!!", "?!", "¡", "¿", " ", "\n", ".", "…", "Wow", "now", "FREE", "NASA", "five ways", "A man",
+     "Ready?", ", isn't it?", "I wonder why?", '"No!"', "“Why?”", "https://x.org/?a=1!", "#Go!", "@you!", "🎉", "é",
+     "'", "a@b.org!"]
+)  # fmt: skip
+texts = st.lists(pieces, max_size=12).map("".join) | st.text(max_size=60)
+
+
+@pytest.mark.parametrize(
+    ("text", "edited"),
+    [
+        ("Great news! We are open!", "Great news. We are open."),
+        ("Wow!!! It works", "Wow. It works"),
+        ("¡Mira el video! Es gratis", "Mira el video. Es gratis"),
+        ("Hola, ¡mira!", "Hola, mira."),
+        ("Really?! Yes", "Really? Yes"),
+        ("Party 🎉! Come", "Party 🎉 Come"),
+        ("Look (now!)\nOr not", "Look (now.)\nOr not"),
+        ("Open…! Come", "Open… Come"),
+        ("Come on!\nwe wait", "Come on.\nwe wait"),
+        ("Come on! https://x.org/!", "Come on. https://x.org/!"),
+        ('He said "No!" and left! Then', 'He said "No!" and left. Then'),
+        # Not within a sentence, nor where a mark would stand alone.
+        ("Yahoo! is back", "Yahoo! is back"),
+        ("A wow! moment! Yes", "A wow! moment! Yes"),
+        ("Wow ! Yes", "Wow ! Yes"),
+        ("See https://x.org/!now", "See https://x.org/!now"),
+        ("None here.", "None here."),
+        ("", ""),
+    ],
+)
+def test_exclamations_end_with_a_full_stop(text, edited):
+    assert without_exclamation(text, (), "en") == edited
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "language"),
+    [
+        ("It is a good day, isn't it?", "It is a good day.", "en"),
+        ("It is a good day, isn’t it? Come by.", "It is a good day. Come by.", "en"),
+        ("I wonder why it works?", "I wonder why it works.", "en"),
+        ("Es un buen día, ¿verdad?", "Es un buen día.", "es"),
+        ("Me pregunto por qué funciona?", "Me pregunto por qué funciona.", "es"),
+        ("Ready? Our doors open at nine.", "Our doors open at nine.", "en"),
+        ("Our doors open at nine. Curious?", "Our doors open at nine.", "en"),
+        ("¿Listos? Abrimos a las nueve.", "Abrimos a las nueve.", "es"),
+        # A question that asks something stays; ", right?" may doubt what stands before it.
+        ("Is this the best? Yes.", "Is this the best? Yes.", "en"),
+        ("Kids love to smoke, right?", "Kids love to smoke, right?", "en"),
+        ("What is it? I wonder who knows?", "What is it? I wonder who knows.", "en"),
+        ("Ready?", "Ready?", "en"),
+        ("Ready? Go now.", "Ready? Go now.", "en"),
+        ("“Ready? We are open now.”", "“Ready? We are open now.”", "en"),
+    ],
+)
+def test_only_questions_that_ask_nothing_become_statements(text, edited, language):
+    assert without_question(text, (), language) == edited
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "language"),
+    [
+        ("It is FREE for you", "It is free for you", "en"),
+        ("NOW is the time. FREE entry", "Now is the time. Free entry", "en"),
+        ("NASA says it is NEVER late", "NASA says it is never late", "en"),
+        ("Es GRATIS hoy", "Es gratis hoy", "es"),
+        ("ITS WHO is here", "ITS WHO is here", "en"),
+        ("“FREE” for all", "“FREE” for all", "en"),
+    ],
+)
+def test_common_words_lose_their_capitals_and_abbreviations_keep_them(text, edited, language):
+    assert without_capitals(text, (), language) == edited
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "language"),
+    [
+        ("Five reasons to come", "5 reasons to come", "en"),
+        ("He gave us ten reasons and two dogs", "He gave us 10 reasons and 2 dogs", "en"),
+        ("Cinco razones para venir", "5 razones para venir", "es"),
+        ("Five Guys came", "Five Guys came", "en"),
+        ("the three kings came", "the three kings came", "en"),
+        ("Two was enough", "Two was enough", "en"),
+        ("two thirds of us", "two thirds of us", "en"),
+        ("one reason", "one reason", "en"),
+        ("forty-five ways", "forty-five ways", "en"),
+        ("someone has seven class days", "someone has seven class days", "en"),
+        ("“five ways”", "“five ways”", "en"),
+    ],
+)
+def test_numbers_before_a_plural_are_written_in_digits(text, edited, language):
+    assert in_digits(text, (), language) == edited
+
+
+@pytest.mark.parametrize(
+    ("text", "edited", "language"),
+    [
+        ("A man walks in", "This man walks in", "en"),
+        ("An old friend calls", "This old friend calls", "en"),
+        ("Una mujer canta", "Esta mujer canta", "es"),
+        ("Un hombre canta", "Este hombre canta", "es"),
+        ("A lot of people came", "A lot of people came", "en"),
+        ("A few came", "A few came", "en"),
+        ("A is for apple", "A is for apple", "en"),
+        ("A 5-year-old sings", "A 5-year-old sings", "en"),
+        ("Una vez más", "Una vez más", "es"),
+        ("Here is a man", "Here is a man", "en"),
+    ],
+)
+def test_an_opening_article_points(text, edited, language):
+    assert pointing(text, (), language) == edited
+
+
+class TestAllOfThem:
+    @pytest.mark.parametrize("rewrite", REWRITES.values())
+    @pytest.mark.parametrize("language", LANGUAGES)
+    def test_facts_stay_wherever_they_stand(self, rewrite, language):
+        facts = ("Wow!", "A man", "five ways", "FREE", "Ready?", "Is it, isn't it?")
+        text = "A man has five ways to be FREE. Wow! Ready? It is so, isn't it? Is it, isn't it? Wow!"
+        edited = rewrite(text, facts, language)
+        for fact in facts:
+            assert edited.count(fact) == text.count(fact)
+
+    @pytest.mark.parametrize("rewrite", REWRITES.values())
+    @settings(max_examples=60)
+    @given(text=texts, language=st.sampled_from(LANGUAGES))
+    def test_done_twice_they_do_no_more(self, rewrite, text, language):
+        once = rewrite(text, (), language)
+        assert rewrite(once, (), language) == once
+
+    @pytest.mark.parametrize("rewrite", REWRITES.values())
+    @settings(max_examples=60)
+    @given(text=texts)
+    def test_addresses_tags_and_quotations_stay(self, rewrite, text):
+        kept = re.findall(r"https?://\S+|\"[^\"\n]*\"|“[^“”\n]*”", text)
+        edited = rewrite(text, (), "en")
+        assert all(piece in edited for piece in kept)
+
+    @settings(max_examples=60)
+    @given(text=texts)
+    def test_no_mark_is_added_that_was_not_there(self, text):
+        for rewrite in REWRITES.values():
+            edited = rewrite(text, (), "en")
+            assert edited.count("!") <= text.count("!")
+            assert edited.count("?") <= text.count("?") + text.count("!")
+
+    @pytest.mark.parametrize(
+        "piece", ["!", "?", "“", '"', "«", "'", "a@", "@", "! ", "?!", "A ", " ", "I wonder ", "five "]
+    )
+    def test_no_long_text_holds_them_up(self, piece):
+        """In quadratic time each would take minutes."""
+        for rewrite in REWRITES.values():
+            assert len(rewrite(piece * 50_000, (), "en")) <= 50_000 * len(piece) + 3

@@ -1,0 +1,107 @@
+"""Which figures a text states, where, and what they may say."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postopt.quality.figures import figures, spelled_numbers
+
+
+def kinds(text):
+    return [(figure.kind, text[slice(*figure.span)]) for figure in figures(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Now €59, then 1.299,00 €.", [("price", "€59"), ("price", "1.299,00 €")]),
+        ("$1,450 MXN or $34 NEW", [("price", "$1,450 MXN"), ("price", "$34")]),
+        ("25 mil euros, $2 million", [("price", "25 mil euros"), ("price", "$2 million")]),
+        ("fifty percent off, veinte euros", [("percentage", "fifty percent"), ("price", "veinte euros")]),
+        (
+            "20 % or 20% or 20 por ciento",
+            [("percentage", "20 %"), ("percentage", "20%"), ("percentage", "20 por ciento")],
+        ),
+        ("٢٥٪ and ５０％", [("percentage", "٢٥٪"), ("percentage", "５０％")]),
+        ("Saturday 7 March 2026", [("date", "Saturday"), ("date", "7 March"), ("date", "2026")]),
+        ("el 9 y el 27 de marzo", [("date", "9"), ("date", "27 de marzo")]),
+        ("May 12–14", [("date", "May 12"), ("date", "14")]),
+        ("on 30/11/2026 or 2026-11-30", [("date", "30/11"), ("date", "2026"), ("date", "2026"), ("date", "11-30")]),
+        ("on 30/4, in August", [("date", "30/4"), ("date", "August")]),
+        ("we may in may, in May", [("date", "May")]),
+        ("99/99 and 32 May and 45 March", [("number", "99"), ("number", "99"), ("number", "32"), ("number", "45")]),
+        ("5–9 pm, 7:30 am, 17:00 h", [("time", "5"), ("time", "9 pm"), ("time", "7:30 am"), ("time", "17:00")]),
+        ("9 a. m., at noon, 24/7", [("time", "9 a. m."), ("time", "noon"), ("time", "24/7")]),
+        ("25:99 and 13 pm", [("number", "25"), ("number", "99"), ("number", "13")]),
+        ("call 900 000 166 or +44 1632 960 377", [("phone", "900 000 166"), ("phone", "+44 1632 960 377")]),
+        ("call 612345678, not 6123456", [("phone", "612345678"), ("number", "6123456")]),
+        ("a@b.com and (https://x.org/a?b=1).", [("email", "a@b.com"), ("link", "https://x.org/a?b=1")]),
+        ("go to shop.example.com/x, www.a.b", [("link", "shop.example.com/x"), ("link", "www.a.b")]),
+        ("50kg in B2B with MP3", [("number", "50")]),
+        ("end of text.Now more", []),
+        ("Version 2.9.1", [("number", "2.9.1")]),
+        ("4.2.11 is no date", [("number", "4.2.11")]),
+    ],
+)
+def test_kinds_and_places(text, found):
+    assert kinds(text) == found
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("€1,299.00", "1.299,00 €"),
+        ("€1299", "1,299 EUR"),
+        ("$1,450 MXN", "1450 pesos"),
+        ("12 May", "May 12th"),
+        ("12 May", "12 de mayo"),
+        ("12 May", "12/5"),
+        ("Mondays", "lunes"),
+        ("5 pm", "17:00"),
+        ("5:00", "17:00"),
+        ("midnight", "0:00"),
+        ("24:00", "12 am"),
+        ("https://www.example.com/a/", "example.com/a"),
+        ("+44 1632 960 377", "01632 960377"),
+        ("fifty percent", "50 %"),
+        ("25k", "25.000"),
+        ("in March", "en marzo"),
+        ("31/08/26", "31 August"),
+    ],
+)
+def test_the_same_in_other_words(one, other):
+    assert figures(one)[0].readings & figures(other)[0].readings
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("€59", "$59"),
+        ("12 May", "13 May"),
+        ("12 May", "12 June"),
+        ("5 pm", "5 am"),
+        ("17:00", "5 am"),
+        ("example.com/a", "example.com/b"),
+        ("example.com", "example.org"),
+        ("Monday", "martes"),
+        ("25k", "26.000"),
+    ],
+)
+def test_something_else(one, other):
+    first, second = figures(one)[0], figures(other)[0]
+    assert first.kind == second.kind
+    assert not first.readings & second.readings
+
+
+def test_numbers_in_words():
+    assert spelled_numbers("thirty months, veintidós sillas y una mecedora") == {"30", "22", "1"}
+
+
+@given(st.text(max_size=200) | st.text(alphabet="0123456789.,:/- $€%apmh\n", max_size=80))
+def test_places_are_in_order_and_apart(text):
+    found = figures(text)
+    assert all(0 <= a.span[0] < a.span[1] <= len(text) for a in found)
+    assert all(a.span[1] <= b.span[0] for a, b in pairwise(found))
+    assert all(figure.readings for figure in found)

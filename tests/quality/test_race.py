@@ -1,0 +1,61 @@
+"""Which table is chosen, by a scripted clock."""
+
+import sys
+import types
+
+import pytest
+
+from postopt.quality.race import sooner
+from postopt.quality.table import Scanned, TokenTable
+
+
+class Compiled(TokenTable):
+    """Stands in for compiled code; finds what the other finds."""
+
+
+class Wrong(TokenTable):
+    def read(self, texts):
+        numbers, lengths, distinct = super().read(texts)
+        return Scanned(numbers, lengths, distinct + 1)
+
+
+def with_compiled(monkeypatch, table):
+    module = types.ModuleType("postopt.quality.numba")
+    module.NumbaTable = table
+    monkeypatch.setitem(sys.modules, "postopt.quality.numba", module)
+
+
+def clock_of(*durations):
+    times = iter([time for duration in durations for time in (0.0, duration)])
+    return lambda: next(times)
+
+
+@pytest.mark.parametrize(
+    ("durations", "chosen"),
+    [
+        ((1, 2, 1, 2, 1, 2), Compiled),
+        ((1, 2, 9, 2, 1, 2), Compiled),  # one slow round
+        ((2, 1, 2, 1, 2, 1), TokenTable),
+        ((0.95, 1, 0.95, 1, 0.95, 1), TokenTable),  # not worth it
+        ((0, 0, 0, 0, 0, 0), Compiled),  # a clock too coarse to tell
+    ],
+)
+def test_compiled_code_is_taken_where_it_is_a_tenth_sooner(monkeypatch, durations, chosen):
+    with_compiled(monkeypatch, Compiled)
+    assert sooner(["The cat", "el gato 👍"], rounds=3, clock=clock_of(*durations)) is chosen
+
+
+def test_compiled_code_that_finds_other_tokens_is_not_taken(monkeypatch):
+    with_compiled(monkeypatch, Wrong)
+    assert sooner(["The cat"], clock=clock_of()) is TokenTable
+
+
+def test_without_numba_nothing_is_measured(monkeypatch):
+    monkeypatch.delitem(sys.modules, "postopt.quality.numba", raising=False)
+    monkeypatch.setitem(sys.modules, "numba", None)
+    assert sooner(["The cat"], clock=clock_of()) is TokenTable
+
+
+def test_refuses_no_rounds():
+    with pytest.raises(ValueError, match="rounds is 0"):
+        sooner(["a"], rounds=0)
