@@ -78,7 +78,7 @@ def test_every_public_name_is_in_the_reference(package):
 
 
 COMMANDS = [
-    "", "write", "experiments", "experiments list", "experiments show", "experiments decide", "learn", "learn replay",
+    "", "write", "score", "predict", "predict fit", "predict evaluate", "predict explain", "experiments", "experiments list", "experiments show", "experiments decide", "learn", "learn replay",
     "doctor", "bench", "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
 ]  # fmt: skip
 

@@ -103,7 +103,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def _explain(args: argparse.Namespace) -> None:
     posts = list(islice(read_posts_of(args), args.limit))
-    predictions = _load(args.model).predict_many(posts)
+    predictor = _load(args.model)
+    predictions = [predictor.predict(post) for post in posts]
     if args.json:
         for post, prediction in zip(posts, predictions, strict=True):
             print(json.dumps({"id": post["id"], **_record(prediction)}))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -167,8 +166,9 @@ def _analyzed(analyst: Analyst, posts: Any, batch_rows: int) -> Iterator[Any]:
         posts = chain(first, items)
         if not (first and _speaks_arrow(first[0])):
             return analyst.rows(posts, batch_rows)
-    analyzed: Iterator[Any] = import_module("postopt.engagement.pyarrow").analyzed(analyst, posts, batch_rows)
-    return analyzed
+    from postopt.engagement.pyarrow import analyzed  # noqa: PLC0415 - needs an optional library
+
+    return analyzed(analyst, posts, batch_rows)
 
 
 def _speaks_arrow(value: object) -> bool:

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from postopt.cli import predict
+
+COLUMNS = "--column", "text=message", "--outcome", "likes+shares", "--zone", "Europe/Madrid"
+
+
+@pytest.fixture
+def run(program):
+    return program(predict)
+
+
+def write(path, first, last):
+    """Write posts whose outcome depends on their subject."""
+    rng = Random(1)
+    rows = []
+    for number in range(last):
+        subject, usual = rng.choice([("timetable", 10), ("free tickets", 60), ("photographs", 30)])
+        likes = round(usual * rng.lognormvariate(0, 0.5))
+        published = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=number)
+        row = {"id": f"p{number}", "message": f"Our {subject}, part {number % 5}.", "page": "bakery", "type": "photo",
+               "language": "en", "published": published.replace(tzinfo=None).isoformat(), "likes": likes, "shares": 1}  # fmt: skip
+        rows.append(json.dumps(row))
+    path.write_text("\n".join(rows[first:]), "utf-8")
+    return path
+
+
+@pytest.fixture
+def model(run, tmp_path):
+    past = write(tmp_path / "past.jsonl", 0, 200)
+    status, out, _ = run("predict", "fit", past, "--out", tmp_path / "model", *COLUMNS)
+    assert status == 0
+    assert out.startswith("Learned from 200 posts of 1 pages")
+    return tmp_path / "model"
+
+
+class TestFit:
+    def test_json_says_what_was_learned_from(self, run, tmp_path):
+        past = write(tmp_path / "past.jsonl", 0, 200)
+        status, out, _ = run("predict", "fit", past, "--out", tmp_path / "m", "--json", "--seed", 3, *COLUMNS)
+        assert status == 0
+        assert json.loads(out) == {"posts": 200, "pages": 1, "model": str(tmp_path / "m")}
+
+    def test_too_few_posts(self, run, tmp_path):
+        past = write(tmp_path / "past.jsonl", 0, 5)
+        status, _, errors = run("predict", "fit", past, "--out", tmp_path / "m", *COLUMNS)
+        assert status == 2
+        assert errors.startswith("postopt predict fit: 5 different posts")
+        assert not (tmp_path / "m").exists()
+
+    def test_a_file_that_is_not_there(self, run, tmp_path):
+        status, _, errors = run("predict", "fit", tmp_path / "none.csv", "--out", tmp_path / "m")
+        assert status == 2
+        assert "none.csv cannot be read" in errors
+
+    @pytest.mark.parametrize("renamed", ["text", "text=", "txt=message", "=message"])
+    def test_a_column_that_no_post_has(self, run, renamed, capsys):
+        with pytest.raises(SystemExit) as left:
+            run("predict", "fit", "f.csv", "--out", "m", "--column", renamed)
+        assert left.value.code == 2
+        assert "KEY=NAME is needed" in capsys.readouterr().err
+
+
+class TestEvaluate:
+    def test_it_says_how_good_the_model_is(self, run, model, tmp_path):
+        later = write(tmp_path / "later.jsonl", 200, 300)
+        status, out, _ = run("predict", "evaluate", later, "--model", model, *COLUMNS)
+        assert status == 0
+        assert "AUC, above the page's median" in out
+        assert "On 100 posts of 1 page the predictions are better than the page's median" in out
+
+    def test_json_holds_the_figures(self, run, model, tmp_path):
+        later = write(tmp_path / "later.jsonl", 200, 300)
+        status, out, _ = run("predict", "evaluate", later, "--model", model, "--json", *COLUMNS)
+        assert status == 0
+        figures = json.loads(out)
+        assert figures["n"] == 100
+        assert figures["auc_above_baseline"] > 0.6
+        assert 0.7 < figures["coverage"] <= 1
+
+    def test_a_picture(self, run, model, tmp_path):
+        pytest.importorskip("matplotlib", reason="draws")
+        later = write(tmp_path / "later.jsonl", 200, 300)
+        status, _, _ = run("predict", "evaluate", later, "--model", model, "--plot", tmp_path / "e.png", *COLUMNS)
+        assert status == 0
+        assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_posts_it_learned_from_are_no_test(self, run, model, tmp_path):
+        past = write(tmp_path / "past.jsonl", 0, 200)
+        status, _, errors = run("predict", "evaluate", past, "--model", model, *COLUMNS)
+        assert status == 2
+        assert errors.startswith("postopt predict evaluate:")
+
+    def test_a_folder_that_holds_no_model(self, run, tmp_path):
+        later = write(tmp_path / "later.jsonl", 200, 300)
+        status, _, errors = run("predict", "evaluate", later, "--model", tmp_path, *COLUMNS)
+        assert status == 2
+        assert errors.startswith("postopt predict evaluate:")
+
+
+class TestExplain:
+    def test_a_table_with_intervals_and_reasons(self, run, model, tmp_path):
+        drafts = write(tmp_path / "drafts.jsonl", 200, 203)
+        status, out, _ = run("predict", "explain", drafts, "--model", model, *COLUMNS[:2], *COLUMNS[4:])
+        assert status == 0
+        lines = out.splitlines()
+        assert lines[0].split()[:3] == ["post", "median", "interval"]
+        assert [line.split()[0] for line in lines[1:4]] == ["p200", "p201", "p202"]
+        assert "90 are to lie within their intervals" in out
+        assert "associations" in out
+
+    def test_json_gives_an_object_a_post(self, run, model, tmp_path):
+        drafts = write(tmp_path / "drafts.jsonl", 200, 220)
+        line = ("predict", "explain", drafts, "--model", model, "--json", "--limit", 4, *COLUMNS[:2], *COLUMNS[4:])
+        status, out, _ = run(*line)
+        assert status == 0
+        said = [json.loads(line) for line in out.splitlines()]
+        assert [one["id"] for one in said] == ["p200", "p201", "p202", "p203"]
+        assert all(one["low"] <= one["median"] <= one["high"] for one in said)
+        assert all(one["reasons"] for one in said)
+
+    def test_no_posts_are_no_error(self, run, model, tmp_path):
+        (tmp_path / "none.jsonl").write_text("", "utf-8")
+        status, out, _ = run("predict", "explain", tmp_path / "none.jsonl", "--model", model)
+        assert status == 0
+        assert out.startswith("post")
+
+
+@pytest.mark.long
+def test_the_example_of_the_help_runs_on_the_posts_of_the_examples(tmp_path):
+    posts = Path(__file__).parents[2] / "examples" / "page_posts.csv"
+    rows = posts.read_text("utf-8").splitlines()
+    (tmp_path / "past.csv").write_text("\n".join(rows[:2001]), "utf-8")
+    (tmp_path / "later.csv").write_text("\n".join([rows[0], *rows[2001:]]), "utf-8")
+    for line in ("fit past.csv --out model", "evaluate later.csv --model model", "explain later.csv --model model"):
+        command = [sys.executable, "-m", "postopt", "predict", *line.split()]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, timeout=120)
