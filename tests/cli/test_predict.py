@@ -27,8 +27,16 @@ def write(path, first, last):
         subject, usual = rng.choice([("timetable", 10), ("free tickets", 60), ("photographs", 30)])
         likes = round(usual * rng.lognormvariate(0, 0.5))
         published = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(hours=number)
-        row = {"id": f"p{number}", "message": f"Our {subject}, part {number % 5}.", "page": "bakery", "type": "photo",
-               "language": "en", "published": published.replace(tzinfo=None).isoformat(), "likes": likes, "shares": 1}  # fmt: skip
+        row = {
+            "id": f"p{number}",
+            "message": f"Our {subject}, part {number % 5}.",
+            "page": "bakery",
+            "type": "photo",
+            "language": "en",
+            "published": published.replace(tzinfo=None).isoformat(),
+            "likes": likes,
+            "shares": 1,
+        }
         rows.append(json.dumps(row))
     path.write_text("\n".join(rows[first:]), "utf-8")
     return path

@@ -51,7 +51,7 @@ class TestScore:
         assert said["fit"] is False
         (finding,) = [finding for finding in said["findings"] if finding["hard"]]
         assert finding["rule"] == "policy.personal_attribute.health"
-        assert "".join("Are you diabetic?"[slice(*finding["span"])])
+        assert "Are you diabetic?"[slice(*finding["span"])]
         assert said["calibration"] == "uncalibrated"
 
     def test_what_write_prints_can_be_scored(self, program, tmp_path):

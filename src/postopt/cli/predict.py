@@ -135,5 +135,10 @@ def _record(prediction: Prediction) -> dict[str, object]:
 
 def _cells(prediction: Prediction) -> tuple[str, ...]:
     interval = f"{prediction.low:,.0f} to {prediction.high:,.0f}"
-    why = "; ".join((*prediction.reasons, prediction.basis, *(() if prediction.in_range else ("out of range",))))
+    known = any(reason.startswith(prediction.basis) for reason in prediction.reasons)
+    further = (
+        *(() if known else (prediction.basis,)),
+        *(() if prediction.in_range else ("unlike what was learned from",)),
+    )
+    why = "; ".join((*prediction.reasons, *further))
     return f"{prediction.median:,.0f}", interval, f"{prediction.p_above_baseline:.0%}", why
