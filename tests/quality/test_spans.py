@@ -4,25 +4,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postopt.judgement import Finding
-from postopt.quality.spans import composed, fold, folded, in_order, joined, masked, overlap, quoted
+from postopt.quality.spans import fold, folded, in_order, joined, legible, masked, overlap, quoted
 
 accented = st.text(alphabet="aeñ\u0301\u0303 \n\tßİ가ᄀ ᅡ👍", max_size=30)
 
 
 class TestSpans:
     @given(accented)
-    def test_every_place_of_the_composed_text_has_an_origin(self, text):
-        plain, origin = composed(text)
+    def test_every_place_of_the_legible_text_has_an_origin(self, text):
+        plain, origin = legible(text)
         places = [origin(place) for place in range(len(plain) + 1)]
         assert places == sorted(places)
         assert places[-1] == len(text)
 
-    def test_composed_places(self):
+    def test_legible_places(self):
         text = "cafe\u0301 ano\u0303"
-        plain, origin = composed(text)
+        plain, origin = legible(text)
         assert plain == "café anõ"
         assert text[origin(3) : origin(4)] == "e\u0301"
-        assert composed("café")[0] == "café"
+        assert legible("café")[0] == "café"
 
     def test_folded_places(self):
         text = "Große  Straße"

@@ -19,6 +19,8 @@ from postopt.types import Brief
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]+")
+"""Soft hyphen, zero-width space, word joiner, byte order mark: in the midst of a word, nobody sees them."""
 _JOINERS = "\u200c\u200d"
 _IN_NUMBERS = ".,:'’\u00a0\u202f"  # between two digits: one number, or one time of day
 _IN_LINKS = ".,:?#&=%-_+~@"
@@ -53,8 +55,7 @@ class Constraints:
         """Return how `text` breaks the brief, a sentence for each way; empty if it keeps it."""
         reasons = [
             f"The fact {_shown(name)} does not appear unchanged and on its own: {_shown(value)}."
-            for name, value, longer in self._facts
-            if not _holds(text, value, longer)
+            for name, value in self._missing_from(text)
         ]
         reasons += [f"The forbidden {_shown(word)} appears." for word in self.forbidden_in(text)]
         if self._max_length is not None and len(text) > self._max_length:
@@ -65,17 +66,25 @@ class Constraints:
             reasons.append("The text holds a lone surrogate, which cannot be written as UTF-8.")
         return tuple(reasons)
 
+    def missing_from(self, text: str) -> tuple[str, ...]:
+        """Return the names of the facts that `text` does not hold; of facts with equal values, the first one's."""
+        return tuple(name for name, _ in self._missing_from(text))
+
+    def _missing_from(self, text: str) -> Iterator[tuple[str, str]]:
+        return ((name, value) for name, value, longer in self._facts if not _holds(text, value, longer))
+
     def forbidden_in(self, text: str) -> tuple[str, ...]:
         """Return the forbidden words and claims that appear in `text` as whole words.
 
         Upper and lower case are one, so are composed and decomposed accents, and any run of white space is a space.
+        Soft hyphens and other characters that only allow or forbid a line's break do not show, and do not count.
         A hashtag is read as its words too: "#GlutenFree" and "#glutenfree" hold "gluten-free", "#FreeBread" "free".
         """
         if not self._forbidden:
             return ()
         folded = _folded(text)
         found = {word for word, sought, _ in self._forbidden if sought in folded and _stands(folded, sought)}
-        for tag in _HASHTAG.findall(text) if "#" in text else ():
+        for tag in set(_HASHTAG.findall(text)) if "#" in text else ():
             words, together = _folded(_HUMP.sub(" ", tag)), _run_together(tag)
             found |= {word for word, sought, run in self._forbidden if run == together or _stands(words, sought)}
         return tuple([word for word, _, _ in self._forbidden if word in found])
@@ -163,6 +172,8 @@ def _in_address(text: str, start: int, end: int) -> bool:
 
 def _folded(text: str) -> str:
     """Return `text` without distinctions of case, composition of accents, and white space."""
+    if not text.isascii():
+        text = INVISIBLE.sub("", text)
     composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
     return " ".join(composed.split())
 

@@ -116,7 +116,7 @@ class Decisions:
             self._fit()
 
     def _read(self, state: object) -> OrderedDict[str, _Kept]:
-        if not isinstance(state, dict) or type(state.get("format")) is not int:
+        if not isinstance(state, dict) or type(state.get("format")) is not int or state["format"] < 1:
             raise ModelFileError(f"{shown(state)} is no record of decisions")
         if state["format"] > _FORMAT or state.get("columns") != list(self._names):
             raise NewerModelError(
@@ -125,7 +125,7 @@ class Decisions:
             )
         try:
             rows = [_row(row, len(self._names)) for row in state["decisions"]]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFileError("the record of decisions is damaged") from error
         return OrderedDict(rows[-self._most :])
 

@@ -80,7 +80,7 @@ class Enhancer:
             is made. The default is arbitrary.
 
     Raises:
-        ValueError: a setting is out of its range, or the ranker is the scorer's own.
+        ValueError: a setting is out of its range or of another type, or the ranker is the scorer's own.
     """
 
     def __init__(
@@ -93,6 +93,10 @@ class Enhancer:
         attempts: int = 2,
         max_cost_usd: float = 0.05,
     ) -> None:
+        if generator is not None and not callable(getattr(generator, "generate", None)):
+            raise ValueError(f"generator is {shown(generator)}; something with a method generate(prompt) is needed")
+        if scorer is not None and not isinstance(scorer, QualityScorer):
+            raise ValueError(f"scorer is {shown(scorer)}; a QualityScorer or None is needed")
         self.threshold = check_share("threshold", threshold)
         self.scorer = QualityScorer() if scorer is None else scorer
         self._generator = generator
@@ -110,9 +114,9 @@ class Enhancer:
             language: a tag; None for the brief's, or else the one that the words speak for.
 
         Raises:
-            PostDataError: `post` is neither a `Post` nor a text, or `brief` is no brief.
+            PostDataError: `post` is neither a `Post` nor a text, `brief` is no brief, or `language` no tag.
         """
-        text, brief = read(post, brief)
+        text, brief = read(post, brief, language)
         work = _Work(self.scorer, self._ranker, brief, language, text)
         before = work.now.report
         if len(text) > MOST_READ:

@@ -44,7 +44,7 @@ def broken_facts(text: str, brief: Brief) -> tuple[BrokenFact, ...]:
     ("13 May" for "12 May"), and a price, percentage, date, time, link, address or phone number that the brief does not
     state, if the fact is one. Variants are looked for in the first 10,000 characters.
     """
-    lost = _lost(text, brief)
+    lost = _constraints(tuple(brief.facts.items())).missing_from(text)
     if not lost:
         return ()
     stated = statements_of(brief)
@@ -74,37 +74,10 @@ def kept_places(text: str, brief: Brief) -> list[Span]:
     return found
 
 
-def _lost(text: str, brief: Brief) -> list[str]:
-    """Return the names of the facts that are not kept.
-
-    `Constraints` looks at a fact's value and at those that are longer; so with the facts put in one by one, longest
-    first, each reason that is new is about the one that was put in last.
-    """
-    names = _by_length(brief)
-    none, *more = _one_by_one(tuple((name, brief.facts[name]) for name in names))
-    reasons = len(none.violations(text))  # a blank text, say
-    if not more or len(more[-1].violations(text)) == reasons:
-        return []
-    lost = set()
-    for name, constraints in zip(names, more, strict=True):
-        before, reasons = reasons, len(constraints.violations(text))
-        if reasons > before:
-            lost.add(name)
-    return [name for name in brief.facts if name in lost]
-
-
-def _by_length(brief: Brief) -> list[str]:
-    """Return one name for each value, longest value first, as `Constraints` orders them."""
-    names: dict[str, str] = {}
-    for name, value in brief.facts.items():
-        names.setdefault(value, name)
-    return [names[value] for value in sorted(names, key=len, reverse=True)]
-
-
 # By the facts in their order: two briefs are equal whose facts stand in different orders.
 @lru_cache(maxsize=256)
-def _one_by_one(facts: tuple[tuple[str, str], ...]) -> tuple[Constraints, ...]:
-    return tuple(Constraints(Brief(topic="-", facts=dict(facts[:count]))) for count in range(len(facts) + 1))
+def _constraints(facts: tuple[tuple[str, str], ...]) -> Constraints:
+    return Constraints(Brief(topic="-", facts=dict(facts)))
 
 
 def _variant(text: str, value: str, stated: Statements) -> Span | None:

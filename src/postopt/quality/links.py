@@ -17,10 +17,12 @@ _ENDINGS: Final = (
     "com|org|net|edu|gov|info|biz|shop|store|online|site|app|dev|io|ai|co|me|tv|eu|es|mx|ar|cl|pe|uy|cr|uk|us|ie|fr|de|"
     "it|pt|br|cat|gal|eus"
 )
+# Words of their own, most of them: a link only with a path behind them, as those that shorten links have.
+_BEFORE_A_PATH: Final = "ly|gl|be|in|to|gg|link|page"
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w@])")
 _LINK = re.compile(
     rf"(?<![\w@.])(?:https?://|www\.)[^\s<>\"«»“”\0]+"
-    rf"|(?<![\w@./-])(?:[\w-]{{1,63}}\.){{1,8}}(?:{_ENDINGS})(?![\w@-]|\.\w)(?:/[^\s<>\"«»“”\0]*)?",
+    rf"|(?<![\w@./-])(?:[\w-]{{1,63}}\.){{1,8}}(?:{_ENDINGS}|(?:{_BEFORE_A_PATH})(?=/\w))(?![\w@-]|\.\w)(?:/[^\s<>\"«»“”\0]*)?",
     re.IGNORECASE,
 )
 _AFTER_LINK = ".,;:!?…)]}'’*_|"

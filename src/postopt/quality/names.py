@@ -68,4 +68,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 def _in_title_case(line: str) -> bool:
     words = [word for word in line.split() if len(word) > 3 and word[0].isalpha()]
     capitals = sum(word[0].isupper() for word in words)
+    # A title begins with a capital, and has no full stop.
+    if not words or not line.lstrip("\"'“‘«¿¡ ")[:1].isupper() or line.rstrip().endswith("."):
+        return False
     return len(words) > 2 and capitals >= 0.6 * len(words) and not _SENTENCES.search(line)

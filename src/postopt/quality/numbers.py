@@ -11,8 +11,11 @@ import re
 import unicodedata
 from typing import Final
 
-NUMBER: Final = r"\d+(?:[.,'’]\d+|[ \u00a0\u202f]\d{3}(?!\d))*"
-"""How a number is written: digits with points, commas or apostrophes between them, or spaces before groups of three."""
+NUMBER: Final = r"\d+(?:[.,'’]\d+|[ \u00a0\u202f]\d{3}(?!\d)){0,20}"
+"""How a number is written: digits with points, commas or apostrophes between them, or spaces before groups of three.
+
+Of at most 21 parts, an arbitrary bound: without any, a long row of groups would be read anew from each of them.
+"""
 
 _SEPARATORS = re.compile(r"[.,'’ \u00a0\u202f]")
 _TIMES = {

@@ -115,7 +115,7 @@ def _unprintable(text: str) -> Iterator[Finding]:
     for rule, what, expression in _UNPRINTABLE:
         match = expression.search(text)
         if match is not None:
-            more = sum(1 for _ in expression.finditer(text)) - 1
+            more = expression.subn("", text)[1] - 1
             message = (
                 f"{what} U+{ord(match[0]):04X}{f', and {more} more' * (more > 0)}: no platform shows it; take it out."
             )

@@ -11,7 +11,7 @@ from postopt.quality.addressing import ascribed
 from postopt.quality.bans import BANS, SAYS
 from postopt.quality.links import HASHTAG
 from postopt.quality.platform import PlatformProfile, profile_for
-from postopt.quality.spans import MOST_READ, Span, composed, fold, folded, in_order, masked, quoted
+from postopt.quality.spans import MOST_READ, Span, fold, folded, in_order, legible, masked, quoted
 from postopt.types import Brief
 
 _LIKE_A_SPACE = str.maketrans("\t\u00a0\u202f\u2009", "    ") | {ord("’"): "'"}
@@ -32,7 +32,7 @@ def check(
     attribute is not shown, of other posts the standard says nothing.
 
     Args:
-        text: the post, any text; its first 100,000 characters are read for all but forbidden words.
+        text: the post, any text; its first 100,000 characters are read; only forbidden words are sought in all of it.
         brief: what it was to say.
         language: not needed: English and Spanish are read whatever the text's own; all checks take it.
         profile: of the platform, if it is not `brief.platform`.
@@ -49,7 +49,7 @@ def check(
         )
         for word, span in (forbidden_places(text, brief) if brief is not None else ())
     ]
-    plain, origin = composed(text[:MOST_READ])
+    plain, origin = legible(text[:MOST_READ])
     plain = plain.translate(_LIKE_A_SPACE)
     ends: dict[str, int] = {}
     for attribute, place in sorted(ascribed(plain), key=lambda item: item[1]):
@@ -68,20 +68,22 @@ def check(
 def forbidden_places(text: str, brief: Brief) -> tuple[tuple[str, Span], ...]:
     """Return the brief's forbidden words that a text holds, each place of each, in the order of the places.
 
-    What counts as a place is `Constraints.forbidden_in`'s to say; a hashtag that holds one is its place.
+    What counts as a place is `Constraints.forbidden_in`'s to say; a hashtag that holds one is its place. Of a word that
+    stands only after the first 100,000 characters, all that comes after them is the place.
     """
     held = _constraints(brief).forbidden_in(text) if brief.forbidden else ()
-    found = [(word, span) for word in held for span in _places(text, word)]
+    elsewhere = (MOST_READ if len(text) > MOST_READ else 0, len(text))
+    found = [(word, span) for word in held for span in list(_places(text, word)) or [elsewhere]]
     return tuple(sorted(found, key=lambda item: item[1]))
 
 
 def _places(text: str, word: str) -> Iterator[Span]:
     """Yield where a forbidden word stands: hashtags that hold it, and elsewhere whole words."""
     alone = _constraints(Brief(topic="-", forbidden=(word,)))
-    tags = [match.span() for match in HASHTAG.finditer(text) if alone.forbidden_in(match[0])]
+    tags = [match.span() for match in HASHTAG.finditer(text[:MOST_READ]) if alone.forbidden_in(match[0])]
     yield from tags
     # Within a tag, the tag is the place.
-    plain, origin = folded(masked(text, tags))
+    plain, origin = folded(masked(text[:MOST_READ], tags))
     sought = fold(word).strip()
     start = plain.find(sought)
     while start >= 0:

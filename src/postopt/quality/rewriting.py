@@ -20,7 +20,7 @@ Nothing in "forbidden" appears. Keep the language of the post."""
 _MOST_FINDINGS: Final = 20  # arbitrary: more than that no model keeps in view
 
 _FENCE = re.compile(r"\A```[^\n]*\n(.*?)\n?```\Z", re.DOTALL)
-_QUOTES: Final = {('"', '"'), ("“", "”"), ("«", "»")}
+_QUOTES: Final = {('"', '"'), ("“", "”"), ("«", "»"), ("'", "'"), ("`", "`")}
 
 _as_json = json.JSONEncoder(ensure_ascii=False).encode
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from postopt._checks import check_count
 from postopt.errors import PostDataError, shown
 from postopt.judgement import Axis, Prediction, QualityReport
 from postopt.quality import axes, claims, correctness, novelty, platform, policy
@@ -43,7 +44,8 @@ class QualityScorer:
         seed: of the folds by which the probability of acceptance is learned and measured.
 
     Raises:
-        ValueError: `profile` is unknown, `recent` holds what is no text, or `response` cannot predict.
+        ValueError: `profile` is unknown, `recent` holds what is no text, `response` cannot predict, or
+            `seed` is negative.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class QualityScorer:
         if response is not None and not callable(getattr(response, "predict", None)):
             raise ValueError(f"response is {shown(response)}; something with a method predict(post) is needed")
         self.response = response
-        self._decisions = Decisions(axes.COLUMNS, seed=seed)
+        self._decisions = Decisions(axes.COLUMNS, seed=check_count("seed", seed, least=0))
 
     def score(
         self,
@@ -79,9 +81,12 @@ class QualityScorer:
             prediction: how it may do, if that is known; else the post's own, or that of `response`.
 
         Raises:
-            PostDataError: `post` is neither a `Post` nor a text, or `brief` is no brief.
+            PostDataError: `post` is neither a `Post` nor a text, `brief` is no brief, `language` no tag, or
+                `prediction` no prediction.
         """
-        text, brief = read(post, brief)
+        text, brief = read(post, brief, language)
+        if prediction is not None and not isinstance(prediction, Prediction):
+            raise PostDataError(f"prediction is {shown(prediction)}; a Prediction or None is needed")
         report = self._report(post, text, brief, language, prediction)
         model = self._decisions.model
         if model is None:
@@ -112,7 +117,7 @@ class QualityScorer:
         Raises:
             PostDataError: the decision is none of the three, or `post` or `brief` are not what `score` takes.
         """
-        text, brief = read(post, brief)
+        text, brief = read(post, brief, language)
         report = self._report(post, text, brief, language, None, beside_itself=True)
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         self._decisions.record(key, axes.columns(report, text), decision)
@@ -173,12 +178,14 @@ class QualityScorer:
         return axes.predicted(self.response, post if isinstance(post, Post) else {"text": text, "language": language})
 
 
-def read(post: object, brief: object) -> tuple[str, Brief | None]:
+def read(post: object, brief: object, language: object = None) -> tuple[str, Brief | None]:
     """Return text and brief of a post or a text; a brief that is given goes before the post's own.
 
     Raises:
-        PostDataError: the one is neither, or the other no brief.
+        PostDataError: the first is neither, the second no brief, or the third no tag.
     """
+    if language is not None and not isinstance(language, str):
+        raise PostDataError(f"language is {shown(language)}; a tag such as 'en' or None is needed")
     if brief is not None and not isinstance(brief, Brief):
         raise PostDataError(f"brief is {shown(brief)}; a Brief or None is needed")
     if isinstance(post, Post):
@@ -189,6 +196,6 @@ def read(post: object, brief: object) -> tuple[str, Brief | None]:
 
 
 def _texts(recent: Iterable[str | Post]) -> Iterable[str]:
-    if isinstance(recent, str):
+    if isinstance(recent, str) or not isinstance(recent, Iterable):
         raise ValueError(f"recent is {shown(recent)}; texts or posts in a list are needed")  # noqa: TRY004 - as all others
     return [post.text if isinstance(post, Post) else post for post in recent]

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
+from postopt.generation.constraints import INVISIBLE
 from postopt.judgement import Finding
 
 Span: TypeAlias = tuple[int, int]
@@ -14,6 +15,7 @@ Span: TypeAlias = tuple[int, int]
 MOST_READ: Final = 100_000
 """Code points of a text that claims and policy read: no brief allows more, and every platform refuses it."""
 
+_ILLEGIBLE = re.compile(f"[ \t]{{2}}|{INVISIBLE.pattern}")
 _MASK = "\0"
 _IN_NUMBERS = ".,:/'’-"
 _UNSPACED = "\u0e00"
@@ -60,11 +62,17 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.span is None, finding.span or ()))
 
 
-def composed(text: str) -> tuple[str, Callable[[int], int]]:
-    """Return a text in NFC, and a function from a place in it to the place in the text."""
-    if unicodedata.is_normalized("NFC", text):
+def legible(text: str) -> tuple[str, Callable[[int], int]]:
+    """Return a text in NFC, with one space for several and without what does not show, and where its places were."""
+    if unicodedata.is_normalized("NFC", text) and not _ILLEGIBLE.search(text):
         return text, lambda place: place
-    return _changed(text, lambda cluster: unicodedata.normalize("NFC", cluster))
+    return _changed(text, _legible)
+
+
+def _legible(cluster: str) -> str:
+    if cluster.isspace():
+        return cluster if "\n" in cluster else " "
+    return unicodedata.normalize("NFC", INVISIBLE.sub("", cluster))
 
 
 def folded(text: str) -> tuple[str, Callable[[int], int]]:
@@ -73,8 +81,9 @@ def folded(text: str) -> tuple[str, Callable[[int], int]]:
 
 
 def fold(text: str) -> str:
-    """Return a text without distinctions of case, composition and white space."""
-    composed_text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    """Return a text without distinctions of case, composition and white space, and without what does not show."""
+    seen = INVISIBLE.sub("", text)
+    composed_text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", seen).casefold())
     return re.sub(r"\s+", " ", composed_text)
 
 
