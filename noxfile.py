@@ -48,7 +48,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, of the package and of its public use."""
-    session.install("-e", ".[fast,numba,redis,sql,openai,plot]", *groups("types", "peers"))
+    session.install("-e", ".[fast,numba,redis,sql,openai,plot,arrow]", *groups("types", "peers"))
     session.run("mypy")
     session.run("mypy", "tests/typing")
 
@@ -99,7 +99,7 @@ def tests_litellm(session: nox.Session) -> None:
 def tests(session: nox.Session, extras: str) -> None:
     """Run the tests against the built package, without and with optional libraries and what is compiled."""
     if extras == "fast":
-        brought = ".[fast,numba,redis,sql,openai,plot]"
+        brought = ".[fast,numba,redis,sql,openai,plot,arrow]"
         session.install(brought, *groups("tests", "peers", "stores", "service", "statistics", "notebook"))
     else:
         session.install(".", *groups("tests"), env={"POSTOPT_PURE": "1"})

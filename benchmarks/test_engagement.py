@@ -8,9 +8,8 @@ the sum of the three counts. What each figure rests on: replay of real posts; th
 
 Later: fitted on the posts before 5 May 2016, judged on those after, same pages. New: fitted on about five sixths of the
 pages, by a hash of the name, judged on all posts of the others, from the first on. Both: each post is predicted before
-its label is learned, labels come 24 hours after it. The settings of the words' model were chosen on posts before 10 May
-and on other splits by page, so that the figures of "later" are a little too good, though nothing was chosen on the last
-two weeks.
+its label is learned, labels come 24 hours after it. Parts of the model were compared on posts from 2 May on and other
+splits by page, so that the figures of "later" are a little too good; docs/design/0028-predictor.md says which.
 Speed: seconds of CPU of one core for a fit, microseconds for a prediction and a label; not asserted.
 """
 

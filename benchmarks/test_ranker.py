@@ -92,6 +92,7 @@ def show_speed(path, folder, rounds=3):
     texts = sorted({text for group in read_groups(path)[0] for text, _, _ in group})
     sample = texts[:: len(texts) // 192][:192]
     last = {"layers": (6,)}
+    last |= {"device": "cpu", "precision": "fp32", "batch_size": 8}
     torch32 = TransformersEmbedder(folder, **last)
     with TemporaryDirectory() as place:
         exported, int8 = Path(place) / "fp32", Path(place) / "int8"

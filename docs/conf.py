@@ -35,8 +35,9 @@ doctest_global_setup = 'import os; os.environ["POSTOPT_WISDOM"] = "off"'
 nitpick_ignore_regex = [("py:.*", r"(?!postopt\b).*")]
 # Private parts that a public signature names.
 _PRIVATE = """
-A E H K P R T T_co Account Clause Deal Effect Expected Inbox Instruction
-MakePolicy Member Miner Pool RowStore SharedCircuit
+A Account Clause Comparison Contrasts Deal Defect E Effect Embedder Estimate Expected Figures H Inbox
+Instruction K MakePolicy Member Miner P PageHistory Past Pool R Ranker Reading Readings Row RowStore Rows
+Scorer SharedCircuit T T_co TokenTable VariantModel Verdict
 """.split()
 nitpick_ignore_regex += [("py:class", rf"postopt\..*\.{name}") for name in _PRIVATE]
 

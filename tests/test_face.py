@@ -78,8 +78,9 @@ def test_every_public_name_is_in_the_reference(package):
 
 
 COMMANDS = [
-    "", "write", "score", "predict", "predict fit", "predict evaluate", "predict explain", "experiments", "experiments list", "experiments show", "experiments decide", "learn", "learn replay",
-    "doctor", "bench", "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
+    "", "write", "score", "predict", "predict fit", "predict evaluate", "predict explain", "experiments",
+    "experiments list", "experiments show", "experiments decide", "learn", "learn replay", "doctor", "bench",
+    "bench cache", "wisdom", "wisdom export", "wisdom import", "wisdom clear",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postopt.engagement import EngagementPredictor, analyze_many
+from postopt.engagement import EngagementPredictor, VariantRanker, analyze_many
 from postopt.engagement.posts import Columns
 from postopt.errors import BackendUnavailableError, NotFittedError, PostDataError
 from postopt.quality import QualityScorer
@@ -101,6 +101,10 @@ class TestRows:
         assert all(suggestion.evidence.kind == "randomised" for suggestion in row.suggestions)
         assert row.suggestions
 
+    def test_ids_are_kept_as_they_are(self):
+        posts = [{"id": np.int64(7), "text": "a"}, {"id": np.int64(8)}, {"text": "b"}, {"id": 3.5}]
+        assert [row.id for row in analyze_many(posts)][:2] == [7, 8]
+
     def test_nothing_gives_nothing(self, predictor):
         assert list(analyze_many([], predictor=predictor)) == []
 
@@ -172,7 +176,9 @@ class TestTables:
         for post, one in zip(posts, batch.to_pylist(), strict=True):
             report = scorer.score(post["text"], language=post["language"] or None)
             assert one["fit"] == report.fit
-            assert one["findings"] == [finding.rule for finding in report.findings]
+            assert [finding["rule"] for finding in one["findings"]] == [finding.rule for finding in report.findings]
+            spans = [finding.span or (None, None) for finding in report.findings]
+            assert [(finding["start"], finding["end"]) for finding in one["findings"]] == spans
             assert {axis["axis"]: axis["value"] for axis in one["axes"]} == {
                 name: axis.value for name, axis in report.axes.items()
             }
@@ -187,6 +193,26 @@ class TestTables:
         assert said[2]["error"] == "text is null; a text is needed"
         assert [said[2][name] for name in ("features", "median", "fit", "suggestions")] == [None] * 4
         assert all(one["median"] > 0 and one["error"] == "" for one in said if one is not said[2])
+
+    def test_counts_that_cannot_be_are_said_by_the_row(self, pa, predictor):
+        shares, reach = pa.array([1, -5, 9, None]), pa.array([None, None, 3, 3])
+        table = pa.table({"id": [1, 2, 3, 4], "text": ["a", "b", "c", None], "shares": shares, "reach": reach})
+        said = next(analyze_many(table, predictor=predictor)).to_pylist()
+        assert [one["id"] for one in said] == [1, 2, 3, 4]
+        assert [bool(one["error"]) for one in said] == [False, True, True, True]
+        assert "shares" in said[1]["error"]
+        assert said[3]["error"] == "text is null; a text is needed"
+        assert said[0]["median"] > 0
+        assert said[1]["median"] is None
+
+    def test_a_ranker_gives_scores(self, pa):
+        groups = [[(f"Bread {n}", 4000, 90), (f"Who wants bread {n}?", 4000, 40)] for n in range(30)]
+        ranker = VariantRanker().fit(groups)
+        posts = [{"id": 1, "text": "Jam"}, {"id": 2, "text": "Who wants jam?"}]
+        first, second = analyze_many(posts, ranker=ranker)
+        assert first.score > second.score
+        (batch,) = analyze_many(pa.Table.from_pylist(posts), ranker=ranker)
+        assert batch.column("score").to_pylist() == [first.score, second.score]
 
     def test_an_iterator_of_batches_is_answered_batch_by_batch(self, pa, predictor):
         """As Spark's mapInArrow gives them."""
@@ -278,7 +304,7 @@ def test_columns_are_what_a_predictor_is_asked_with():
         def predict_columns(self, columns, *_):
             raise NotImplementedError
 
-        def predict_many(self, columns):
+        def predict_many(self, columns, texts):
             self.asked.append(columns)
             return [None] * len(columns)
 

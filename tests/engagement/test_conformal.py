@@ -165,7 +165,16 @@ class TestRefusals:
     @pytest.mark.parametrize("make", CLASSES)
     @pytest.mark.parametrize(
         ("centre", "spread", "now"),
-        [(np.nan, 1, 0), (np.inf, 1, 0), (0, 0, 0), (0, -1, 0), (0, np.nan, 0), (0, 1, np.nan)],
+        [
+            (np.nan, 1, 0),
+            (np.inf, 1, 0),
+            (0, 0, 0),
+            (0, -1, 0),
+            (0, np.nan, 0),
+            (0, 1, np.nan),
+            (None, 1, 0),
+            ("x", 1, 0),
+        ],
     )
     def test_a_prediction_that_cannot_be(self, make, centre, spread, now):
         model = make().fit(["a"] * 50, 0.0, 1.0, np.arange(50.0))
@@ -173,6 +182,12 @@ class TestRefusals:
             model.around("a", centre, spread, now)
         with pytest.raises(PostDataError):
             model.around_many(["b", "a"], [0, centre], [1, spread], [0, now])
+
+    @pytest.mark.parametrize("make", CLASSES)
+    def test_a_state_with_tails_that_are_not_finite(self, make):
+        state = make().fit(["a"] * 50, 0.0, 1.0, np.arange(50.0)).state()
+        with pytest.raises(ModelFileError):
+            make.from_state({**state, "pooled": [np.nan, 1.0]})
 
     @pytest.mark.parametrize(
         ("column", "value"),

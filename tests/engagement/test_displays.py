@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,6 +94,23 @@ class TestOfAnEvaluation:
         from postopt.engagement.matplotlib import draw
 
         assert len(draw(self.evaluation()).axes) == 3
+
+    def test_dates_in_it_do_not_overlap(self):
+        pytest.importorskip("matplotlib", reason="the pictures need it")
+        from postopt.engagement.matplotlib import draw
+
+        outcomes, low, high, _, pages = bounds()
+        half = np.full(3000, 0.5)
+        for days in (2, 5, 14, 18, 40):
+            times = 1_460_000_000 + np.linspace(0, days * DAY, 3000, endpoint=False)
+            figure = draw(Evaluation.of(range(3000), pages, times, outcomes, low, low, high, half, half))
+            figure.canvas.draw()
+            day = next(axes for axes in figure.axes if axes.get_xlabel().startswith("day"))
+            left, right = day.get_xlim()
+            labels = [label for label in day.get_xticklabels() if left <= label.get_position()[0] <= right]
+            boxes = [label.get_window_extent() for label in labels]
+            assert len(boxes) >= 2
+            assert all(a.x1 + 3 < b.x0 for a, b in pairwise(boxes)), days
 
 
 class TestRefusals:

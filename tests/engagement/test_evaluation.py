@@ -164,6 +164,7 @@ class TestRefusals:
             ({"p_above": np.full(50, 1.5)}, "from 0 to 1"), ({"ids": ["1"] * 50}, "each needs its own"),
             ({"ids": ["1"]}, "each needs its own"), ({"low": np.full(50, 1e9)}, "above high"),
             ({"median": [1.0]}, "shape"), ({"outcomes": ["many"] * 50}, "numbers are needed"),
+            ({"outcomes": [10**400] * 50}, "numbers are needed"), ({"published": [1e308] * 50}, "published"),
             ({"baselines": {"zero": [0.0]}}, "zero has the shape"),
         ],
     )  # fmt: skip

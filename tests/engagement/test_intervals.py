@@ -190,6 +190,7 @@ class TestState:
             lambda state: state.pop("levels"), lambda state: state.update(target=2.0),
             lambda state: state.update(levels=[0.1]), lambda state: state.update(errors="none"),
             lambda state: state.update(learned=[["a", 1.0]]), lambda state: state.update(learned=7),
+            lambda state: state.update(newest=None), lambda state: state.update(newest=math.nan),
             lambda state: state.update(errors=[math.nan]), lambda state: state.update(scale=[None, 1.0, 1.0]),
             lambda state: state["learned"][0][4].pop(), lambda state: state["learned"][0][4][0].pop(),
         ],
@@ -262,7 +263,7 @@ class TestOddData:
         low, high = intervals.around("a", 0.0, 1.0, 0.0)
         assert low < high
 
-    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None, "many", pytest.param(10**400, id="huge")])
     @pytest.mark.parametrize("place", range(1, 6))
     def test_a_number_that_is_not_finite_changes_nothing(self, bad, place):
         intervals = learned()

@@ -1,6 +1,7 @@
 """What holds for the features of any text."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from postopt.quality import scan as scanning
 from postopt.quality.columns import COLUMNS, OF_TEXT, OF_TOKENS
 from postopt.quality.features import FEATURE_NAMES, FeatureSet
 from postopt.quality.readability import readability
-from postopt.quality.scan import normal, scan
+from postopt.quality.scan import is_latin, normal, pieces, scan
 from postopt.quality.table import TokenTable
 from postopt.quality.tokens import LANES, kind, row, term, token_hash
 
@@ -68,6 +69,18 @@ def test_the_rules_left_out_would_have_found_nothing(text):
     text = normal(text)
     whole = scanning._grammar(links=True, tags=True, emoji=True, scripts=True, ascii_only=False)
     assert scan(text) == whole.findall(text + " ")
+
+
+@given(posts)
+@settings(max_examples=300)
+@example("Mr. 😀 Smith and J. \n Jones. 😀 U.S. Army 😀.\n\n A 1 -\n- 1 234 مرحبا ")
+def test_the_pieces_of_a_text_have_its_tokens(text):
+    text = normal(text)
+    found = pieces(text)
+    assert "".join(piece for _, piece in found) == text
+    assert [token for _, piece in found for token in scan(piece)] == scan(text)
+    assert all(latin == is_latin(piece) for latin, piece in found)
+    assert all(one[0] != other[0] for one, other in pairwise(found))
 
 
 @given(posts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from postopt._checks import check_count
 from postopt.engagement.posts import AnyPost, Columns, Id, columns_of, read_post, read_posts
 from postopt.engagement.suggestions import Suggestion, suggest
-from postopt.errors import PostDataError, PostoptError, shown
+from postopt.engine import device as devices
+from postopt.errors import BackendUnavailableError, PostDataError, PostoptError, shown
 from postopt.judgement import Prediction, QualityReport
-from postopt.quality.features import FeatureSet
+from postopt.quality.features import FeatureBatch, FeatureSet
 from postopt.types import Post
 
 if TYPE_CHECKING:
+    from postopt.engagement.ranker import VariantRanker
     from postopt.quality.scorer import QualityScorer
 
 BATCH_ROWS: Final = 4096
@@ -30,11 +33,11 @@ _NOT_POSTS = (str, bytes, Mapping, Post)
 class ColumnPredictor(Protocol):
     """Predicts many posts at once; `EngagementPredictor` is one."""
 
-    def predict_columns(self, columns: Columns, /) -> Any:
-        """Return arrays `median`, `low`, `high`, `p_above_baseline` and `baseline`."""
+    def predict_columns(self, columns: Columns, texts: FeatureBatch, /) -> Any:
+        """Return arrays `median`, `low`, `high`, `p_above_baseline` and `baseline`; the texts were read already."""
         ...
 
-    def predict_many(self, posts: Columns, /) -> list[Prediction]:
+    def predict_many(self, posts: Columns, texts: FeatureBatch, /) -> list[Prediction]:
         """Return the predictions, in the order of the posts."""
         ...
 
@@ -48,6 +51,7 @@ class Analysis:
         id: the post's own, or None where it has none.
         features: one value for each of `quality.features.FEATURE_NAMES`, or None with an error.
         prediction: how it may do, or None without a predictor.
+        score: expected log-odds of a success above those of an average text, or None without a ranker.
         report: what is right and wrong with it, or None without a scorer.
         suggestions: what would improve it, as far as experiments say so; none unless asked for.
         error: why nothing, or not all of it, can be said; "" if nothing is missing.
@@ -57,6 +61,7 @@ class Analysis:
     id: Id | None
     features: NDArray[np.float32] | None = None
     prediction: Prediction | None = None
+    score: float | None = None
     report: QualityReport | None = None
     suggestions: tuple[Suggestion, ...] = ()
     error: str = ""
@@ -67,6 +72,7 @@ class Analyst:
     """What `analyze_many` was asked to say of each post."""
 
     predictor: ColumnPredictor | None
+    ranker: VariantRanker | None
     scorer: QualityScorer | None
     suggests: bool
     features: FeatureSet
@@ -81,8 +87,9 @@ class Analyst:
 
     def _batch(self, posts: list[AnyPost], first: int) -> Iterator[Analysis]:
         columns, errors = _read(posts)
-        values = self.features.many(columns.texts, columns.languages).values
-        predictions: list[Prediction] = [] if self.predictor is None else self.predictor.predict_many(columns)
+        read = self.features.many(columns.texts, columns.languages)
+        predictions: list[Prediction] = [] if self.predictor is None else self.predictor.predict_many(columns, read)
+        scores = None if self.ranker is None else self.ranker.score_many(columns.texts)
         place = 0
         for offset, post in enumerate(posts):
             if offset in errors:
@@ -91,9 +98,10 @@ class Analyst:
             report, suggestions, error = self.judge(post, columns.texts[place], columns.languages[place])
             yield Analysis(
                 row=first + offset,
-                id=columns.ids[place],
-                features=values[place],
+                id=None if columns.ids[place] == "" else columns.ids[place],
+                features=read.values[place],
                 prediction=predictions[place] if predictions else None,
+                score=None if scores is None else scores[place],
                 report=report,
                 suggestions=suggestions,
                 error=error,
@@ -108,9 +116,9 @@ class Analyst:
         suggestions: tuple[Suggestion, ...] = ()
         try:
             if self.scorer is not None:
-                # A post brings its brief, and with it its language.
-                known = isinstance(post, Post)
-                report = self.scorer.score(post) if known else self.scorer.score(text, language=language or None)
+                # A post of ours brings its brief.
+                scored = post if isinstance(post, Post) else text
+                report = self.scorer.score(scored, language=language or None)
             if self.suggests:
                 suggestions = tuple(suggest(post))
         except PostoptError as error:
@@ -122,8 +130,10 @@ def analyze_many(
     posts: Any,  # Any: whatever speaks Arrow, or any collection of posts
     *,
     predictor: ColumnPredictor | None = None,
+    ranker: VariantRanker | None = None,
     scorer: QualityScorer | None = None,
     suggest: bool = False,
+    features: FeatureSet | None = None,
     device: str = "auto",
     batch_rows: int = BATCH_ROWS,
 ) -> Iterator[Any]:
@@ -138,16 +148,19 @@ def analyze_many(
             iterator of RecordBatches with the columns row, id, error, features, and those that were asked for: which
             is what Spark's `mapInArrow`, Dask and Ray Data call a function of batches.
         predictor: a fitted `EngagementPredictor`, or None.
+        ranker: a fitted `VariantRanker`, or None. With an embedder it costs far more than all else.
         scorer: a `QualityScorer`, or None. It costs far more than features and prediction together.
         suggest: whether to look for edits that experiments speak for.
-        device: where a predictor with embeddings computes them: "auto", "cpu" or "cuda". All else runs on the CPU.
+        features: reads the texts: one with a compiled scan (`quality.race`) does it sooner.
+        device: where the ranker's embedder computes: "auto" leaves it where it is, "cpu" or "cuda" moves it. All else
+            runs on the CPU.
         batch_rows: most posts held at one time.
 
     Raises:
         PostDataError: `posts` is no collection, or a column of a table has a type that no post has.
         MissingDependencyError: `posts` is a table, and pyarrow is not installed.
         BackendUnavailableError: a device was asked for that is not there.
-        NotFittedError: the predictor has not learned.
+        NotFittedError: the predictor, or the ranker, has not learned.
         ValueError: another argument cannot be used.
     """
     check_count("batch_rows", batch_rows)
@@ -155,32 +168,38 @@ def analyze_many(
         raise ValueError(f'device is {shown(device)}; "auto", "cpu" or "cuda" is needed')
     if isinstance(posts, _NOT_POSTS) or not (_speaks_arrow(posts) or isinstance(posts, Iterable)):
         raise PostDataError(f"posts is {shown(posts)}; a collection of posts, or a table, is needed")
-    analyst = Analyst(_placed(predictor, device), scorer, suggest, FeatureSet())
-    return _analyzed(analyst, posts, batch_rows)
+    reads = FeatureSet() if features is None else features
+    analyst = Analyst(predictor, _placed(ranker, device), scorer, suggest, reads)
+    return _of_table(analyst, posts, batch_rows) if _speaks_arrow(posts) else _of_items(analyst, posts, batch_rows)
 
 
-def _analyzed(analyst: Analyst, posts: Any, batch_rows: int) -> Iterator[Any]:
-    if not _speaks_arrow(posts):
-        items = iter(posts)
-        first = list(islice(items, 1))
-        posts = chain(first, items)
-        if not (first and _speaks_arrow(first[0])):
-            return analyst.rows(posts, batch_rows)
+def _of_items(analyst: Analyst, posts: Iterable[Any], batch_rows: int) -> Iterator[Any]:
+    """Look at the first item, when it is asked for: it says whether they are posts or batches of a table."""
+    items = iter(posts)
+    first = list(islice(items, 1))
+    of = _of_table if first and _speaks_arrow(first[0]) else Analyst.rows
+    yield from of(analyst, chain(first, items), batch_rows)
+
+
+def _of_table(analyst: Analyst, table: Any, batch_rows: int) -> Iterator[Any]:
     from postopt.engagement.pyarrow import analyzed  # noqa: PLC0415 - needs an optional library
 
-    return analyzed(analyst, posts, batch_rows)
+    return analyzed(analyst, table, batch_rows)
 
 
 def _speaks_arrow(value: object) -> bool:
     return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
 
 
-def _placed(predictor: Any, device: str) -> Any:
-    """Return the predictor with its embeddings on a device, where it has any and one is asked for."""
-    moved = getattr(predictor, "on", None)
-    if moved is None or device == "auto":
-        return predictor
-    return moved(device)
+def _placed(ranker: VariantRanker | None, device: str) -> VariantRanker | None:
+    """Return the ranker with its embedder on a device, if one is asked for.
+
+    Raises:
+        BackendUnavailableError: the device is not there.
+    """
+    if device == "cuda" and (plan := devices.plan()).device != "cuda":
+        raise BackendUnavailableError(f"device is cuda, and there is none: {plan.reason}")
+    return ranker if ranker is None or device == "auto" else ranker.on(device)
 
 
 def _read(posts: list[AnyPost]) -> tuple[Columns, dict[int, str]]:
@@ -199,4 +218,4 @@ def _read(posts: list[AnyPost]) -> tuple[Columns, dict[int, str]]:
 
 def _id_of(post: object) -> Id | None:
     found = post.get("id") if isinstance(post, Mapping) else None
-    return found if isinstance(found, str | int) else None
+    return int(found) if isinstance(found, Integral) else found if isinstance(found, str) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from postopt._checks import check_amount, check_count
@@ -72,7 +73,7 @@ class PageBaseline:
         self.window = check_count("window", window)
         self.maturity = check_amount("maturity", maturity, "seconds")
         self.pages = check_count("pages", pages)
-        self.histories: dict[str, PageHistory] = {}
+        self.histories: OrderedDict[str, PageHistory] = OrderedDict()
         self.kinds: dict[tuple[str, str], tuple[float, int]] = {}
 
     def learn(
@@ -93,8 +94,8 @@ class PageBaseline:
             rest: what of its log1p is left when it is known what the post's words say on any page.
             again: whether the post's outcome was told before: then this one takes its place.
         """
-        history = self.histories.pop(page, None) or PageHistory(self.window)
-        self.histories[page] = history
+        history = self.histories.setdefault(page, PageHistory(self.window))
+        self.histories.move_to_end(page)  # it stays there for readers, which need not wait
         if len(self.histories) > self.pages:
             del self.histories[next(iter(self.histories))]
         log = math.log1p(outcome)

@@ -92,7 +92,11 @@ def rank(n: int, tail: float) -> int:
 
 def check_prediction(centre: float, spread: float, now: float) -> None:
     """Refuse what no interval can be put around."""
-    if not (math.isfinite(centre) and 0 < spread < math.inf and math.isfinite(now)):
+    try:
+        fit = math.isfinite(centre) and 0 < spread < math.inf and math.isfinite(now)
+    except (TypeError, OverflowError):  # no numbers, or an int beyond all floats
+        fit = False
+    if not fit:
         raise PostDataError(
             f"centre {shown(centre)}, spread {shown(spread)}, time {shown(now)}: finite numbers are needed, and a "
             "spread of more than 0"
@@ -110,7 +114,7 @@ def read_predictions(groups: Sequence[str], **values: ArrayLike) -> list[Vector]
         try:
             array = np.asarray(given, dtype=np.float64)
             array = np.broadcast_to(array, (len(groups),))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise PostDataError(f"{name}: one number for each of {len(groups)} posts is needed") from error
         bad = ~np.isfinite(array) if name != "spreads" else ~(np.isfinite(array) & (array > 0))
         if bad.any():
@@ -255,6 +259,8 @@ class QuantileConformal(SplitConformal):
 
 def _two(tails: Sequence[float]) -> Tails:
     low, high = map(float, tails)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError("a tail is not finite")
     return low, high
 
 

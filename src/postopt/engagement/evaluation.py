@@ -24,6 +24,7 @@ LEAST_FOR_RANK = 30
 _LEAST_PAGES = 10  # with fewer, a page's days are drawn instead of pages
 _ROUNDS = 400
 _DAY = 86_400
+_LATEST = 253_402_300_800.0  # the year 10000; what is later has no date
 
 PAGE_MEDIAN = "the page's median"
 """The first of the baselines: the recent median of the page, as it was known at publication."""
@@ -204,7 +205,7 @@ def _read(ids: Sequence[str], pages: Sequence[str], published: ArrayLike, *colum
     if crossed.any():
         row = int(np.argmax(crossed))
         raise PostDataError(f"low[{row}] is {low[row]:.6g}, which is above high[{row}], {high[row]:.6g}")
-    day = (column_of("published", published, n) // _DAY).astype(np.int64)
+    day = (column_of("published", published, n, most=_LATEST) // _DAY).astype(np.int64)
     known, page = numbered(pages)
     return _Read(np.log1p(y), np.log1p(median), np.log1p(low), np.log1p(high), np.log1p(baseline), p, day, page, known)
 
@@ -217,7 +218,7 @@ def column_of(name: str, values: ArrayLike, n: int, *, most: float = np.inf) -> 
     """
     try:
         column = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise PostDataError(f"{name}: numbers are needed, not {shown(values)}") from error
     if column.shape != (n,):
         raise PostDataError(f"{name} has the shape {column.shape}; one number for each of {n} posts is needed")

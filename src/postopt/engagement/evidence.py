@@ -234,7 +234,7 @@ def _body(name: str, written: Any) -> Any:  # Any: JSON, looked at here
 
 
 def widened(effect: Effect, spread: float) -> Effect:
-    """Return what an effect says of readers who differ from those it was measured on by N(0, `spread`^2)."""
+    """Return what an effect says of readers who differ from those it was measured on, by `spread`."""
     return effect._replace(error=math.hypot(effect.error, spread))
 
 

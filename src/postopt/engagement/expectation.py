@@ -16,6 +16,7 @@ from postopt.engagement.ngrams import Indices, Vector
 from postopt.engagement.posts import Columns, Row
 from postopt.engagement.reading import Reader, Reading
 from postopt.engagement.words import OF_PAGE, SPACES, WordModel
+from postopt.quality.features import FeatureBatch
 
 COLD, YOUNG, SETTLED = range(3)
 """A page without any label that counts, with fewer than `ENOUGH`, and with as many or more."""
@@ -102,9 +103,9 @@ class Experts:
         centre = min(max(standing.level + head.intercept + sum(adds), 0.0), _MOST)
         return Expectation(centre, self.spreads[kind], standing, reading, says, weights, adds)
 
-    def expect_many(self, columns: Columns, nows: Vector) -> Expectations:
-        """Return what is expected of many posts, as `expect` says it of each."""
-        says = self.words.says_of(self.reader.many(columns))
+    def expect_many(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> Expectations:
+        """Return what is expected of many posts, as `expect` says it of each; `texts` if they were read already."""
+        says = self.words.says_of(self.reader.many(columns, texts))
         places, standings, contexts = self._standings(columns, nows)
         level = np.array([standing.level for standing in standings])[places]
         baseline = np.array([standing.baseline for standing in standings])[places]
@@ -130,7 +131,9 @@ class Experts:
 
     def _standings(self, columns: Columns, nows: Vector) -> tuple[Indices, list[Standing], Matrix]:
         """Return what is known of the posts' pages, and for each post the place of that: posts alike share one."""
-        places, standings, contexts = [], [], []
+        places: list[int] = []
+        standings: list[Standing] = []
+        contexts: list[tuple[float, ...]] = []
         known = {page: self.baseline.known(page) for page in set(columns.pages)}
         seen: dict[tuple[str, str, str, int], int] = {}
         posts = zip(columns.pages, columns.languages, columns.types, columns.hours.tolist(), strict=True)

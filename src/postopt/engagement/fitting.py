@@ -71,7 +71,7 @@ class Known(NamedTuple):
 
     def part(self, chosen: NDArray[np.bool_]) -> Known:
         """Return some of the posts."""
-        return Known(*(column[chosen] for column in self))
+        return Known(self.place[chosen], self.numbers[chosen], self.level[chosen], self.kind[chosen], self.log[chosen])
 
 
 def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, intervals: Intervals) -> Learned:
@@ -79,7 +79,7 @@ def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, interval
     start, judged = int(len(columns) * _BURN_IN), int(len(columns) * _JUDGED)
     replay = _Replay(columns, keys, experts)
     seen, cut, late = _replayed(replay, seed, judged)
-    both = Known(*(np.concatenate(pair) for pair in zip(seen, cut, strict=True)))
+    both = _joined(seen, cut)
     both = both.part(both.place >= start)
     early = both.part(both.place < judged)
     experts.heads = _heads(early)
@@ -95,6 +95,14 @@ def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, interval
     experts.heads = _heads(both)
     told = dict.fromkeys(keys[-MOST_TOLD:], True)
     return Learned(experts, intervals, chances, _range(columns), told, float(at[-1]), max(stale, 1.0))
+
+
+def _joined(first: Known, second: Known) -> Known:
+    return Known(
+        np.concatenate([first.place, second.place]), np.concatenate([first.numbers, second.numbers]),
+        np.concatenate([first.level, second.level]), np.concatenate([first.kind, second.kind]),
+        np.concatenate([first.log, second.log]),
+    )  # fmt: skip
 
 
 def _range(columns: Columns) -> Range:
@@ -164,7 +172,7 @@ class _Replay:
 
     def matured(self, place: int, other: int) -> bool:
         """Return whether a post's label had come when another was published."""
-        return self.published[place] + self.maturity <= self.published[other]
+        return bool(self.published[place] + self.maturity <= self.published[other])
 
     def learn(self, place: int) -> None:
         """Learn from a post."""

@@ -55,4 +55,4 @@ class Head(NamedTuple):
 
     def many(self, numbers: Matrix) -> Vector:
         """Return what is expected of many posts."""
-        return np.clip(numbers, self.low, self.high) @ np.array(self.weights) + self.intercept
+        return np.asarray(np.clip(numbers, self.low, self.high) @ np.array(self.weights) + self.intercept)

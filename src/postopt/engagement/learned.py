@@ -17,6 +17,7 @@ from postopt.engagement.intervals import Intervals
 from postopt.engagement.ngrams import Indices, Vector
 from postopt.engagement.posts import Columns, Id, Row
 from postopt.judgement import Prediction
+from postopt.quality.features import FeatureBatch
 
 # Ids of posts whose outcome was told, kept so that none counts twice; arbitrary.
 MOST_TOLD: Final = 200_000
@@ -116,9 +117,9 @@ class Learned:
             reasons=reasons.of(row, expected, self.experts.heads[kind_of(standing.n)]),
         )  # fmt: skip
 
-    def figures(self, columns: Columns, nows: Vector) -> Figures:
-        """Return what is predicted of many posts, as `predict` says it of each."""
-        expected = self.experts.expect_many(columns, nows)
+    def figures(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> Figures:
+        """Return what is predicted of many posts, as `predict` says it of each; `texts` if they were read already."""
+        expected = self.experts.expect_many(columns, nows, texts)
         centre = expected.centre
         low, high = self.intervals.around_many(columns.pages, centre, expected.spread, nows)
         chances = self.chances.many((centre - expected.level) / expected.spread)
@@ -126,9 +127,9 @@ class Learned:
         bounds = (np.expm1(np.maximum(np.minimum(low, centre), 0.0)), np.expm1(np.maximum(high, centre)))
         return Figures(np.expm1(centre), *bounds, odds / (1 + odds), expected.baseline, expected.n)
 
-    def predictions(self, columns: Columns, nows: Vector) -> list[Prediction]:
+    def predictions(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> list[Prediction]:
         """Return what is predicted of many posts, as `predict` says it of each, but without reasons."""
-        figures = self.figures(columns, nows)
+        figures = self.figures(columns, nows, texts)
         target = self.intervals.target
         rows = zip(
             *(column.tolist() for column in figures), columns.languages, columns.types, columns.texts, columns.titles,

@@ -89,7 +89,7 @@ def _draw_days(axes: Axes, display: CoverageDisplay) -> None:
     low, high = [share.low for share in shares], [share.high for share in shares]
     axes.fill_between(days, low, high, color="0.85", step="mid", label="by chance (95 %), posts taken as independent")
     axes.plot(days, [share.coverage for share in shares], marker="o", markersize=4, color="C0", label="a day")
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(_date))
     axes.set_xlabel(f"day of publication (UTC){left_out}")
     axes.set_ylim(min(0.75, *(share.coverage - 0.02 for share in shares)), 1.0)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -15,9 +18,15 @@ from numpy.typing import NDArray
 from postopt._files import write_whole
 from postopt.errors import ModelFileError, NewerModelError, shown
 
+if sys.platform != "win32":
+    import fcntl
+
 MANIFEST: Final = "manifest.json"
 
 _FORMAT = "postopt model"
+
+# Models that may take each other's place while one is read; arbitrary.
+_MOST_TRIES = 100
 
 
 class ModelFile(NamedTuple):
@@ -35,7 +44,7 @@ class ModelFile(NamedTuple):
 def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model: ModelFile) -> None:
     """Write a model to a folder so that whoever reads it has the model before or this one, whole.
 
-    An array's file is named after what it holds, so that none is ever changed; the manifest names them and is replaced
+    Whoever writes to the folder at the same time waits. An array's file is named after what it holds, so that none is ever changed; the manifest names them and is replaced
     at once, after them. Files that it names no longer are removed then. Equal models give equal bytes.
 
     Args:
@@ -51,6 +60,12 @@ def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model:
     folder = Path(path)
     if folder.exists() and not _is_ours(folder):
         raise ModelFileError(f"{folder} holds something that is no model", hint="give the name of a new folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _alone(folder):
+        _write(folder, kind, versions, model)
+
+
+def _write(folder: Path, kind: str, versions: Mapping[str, int], model: ModelFile) -> None:
     files: dict[str, dict[str, str]] = {}
     for name, array in sorted(model.arrays.items()):
         buffer = io.BytesIO()
@@ -71,20 +86,32 @@ def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model:
 def read_model(path: str | Path, kind: str, versions: Mapping[str, int]) -> ModelFile:
     """Return a model that `write_model` wrote.
 
+    While another process or thread writes one model after another, it is one of them.
+
     Raises:
-        ModelFileError: there is none, or it is truncated, damaged or of another kind.
-        NewerModelError: it was written with another version of something, "format" or the features.
+        ModelFileError: there is none, it is truncated, damaged or of another kind, or an older version of something,
+            "format" or the features, wrote it.
+        NewerModelError: a newer version of something wrote it.
     """
     folder = Path(path)
     manifest = _manifest(folder)
+    for _ in range(_MOST_TRIES):
+        try:
+            return _read(folder, kind, versions, manifest)
+        except ModelFileError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            # An array is gone: because there is another model by now, or, if it is there again, because there was.
+            before, manifest = manifest, _manifest(folder)
+            if manifest == before and not all((folder / name).exists() for name in _files(manifest)):
+                raise
+    return _read(folder, kind, versions, manifest)
+
+
+def _read(folder: Path, kind: str, versions: Mapping[str, int], manifest: Mapping[str, Any]) -> ModelFile:
     if manifest.get("format") != _FORMAT:
         raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
-    found = manifest.get("versions")
-    if found != dict(versions):
-        raise NewerModelError(
-            f"{folder} has the versions {shown(found)}; this version of postopt reads {shown(dict(versions))}",
-            hint="fit the model again with this version, or install the one that wrote it",
-        )
+    _check_versions(folder, manifest.get("versions"), versions)
     content = {name: manifest.get(name) for name in ("kind", "versions", "arrays", "state")}
     if manifest.get("sha256") != _digest(content):
         raise ModelFileError(f"{folder / MANIFEST} is damaged: its checksum differs")
@@ -94,12 +121,31 @@ def read_model(path: str | Path, kind: str, versions: Mapping[str, int]) -> Mode
     return ModelFile(arrays, manifest["state"])
 
 
+def _files(manifest: Mapping[str, Any]) -> list[str]:  # Any: decoded JSON
+    return [entry["file"] for entry in manifest["arrays"].values()]
+
+
+def _check_versions(folder: Path, found: object, versions: Mapping[str, int]) -> None:
+    """Refuse a model of other versions; one that names something that this version does not know is newer."""
+    if not isinstance(found, dict) or not all(type(version) is int for version in found.values()):
+        raise ModelFileError(f"{folder / MANIFEST} is damaged: it has the versions {shown(found)}")
+    if found == dict(versions):
+        return
+    newer = any(version > versions.get(name, -1) for name, version in found.items())
+    says = f"{folder} has the versions {shown(found)}; this version of postopt reads {shown(dict(versions))}"
+    if newer:
+        raise NewerModelError(
+            f"{says}, which is older", hint="install the version of postopt that wrote it, or fit the model anew"
+        )
+    raise ModelFileError(f"{says}, which is newer", hint="fit the model anew with this version of postopt")
+
+
 def _manifest(folder: Path) -> dict[str, Any]:  # Any: decoded JSON
     try:
         found = json.loads((folder / MANIFEST).read_bytes())
     except OSError as error:
         raise ModelFileError(f"{folder / MANIFEST} cannot be read: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{folder / MANIFEST} is truncated or damaged") from error
     if not isinstance(found, dict):
         raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
@@ -113,8 +159,33 @@ def _array(file: Path, digest: str) -> NDArray[Any]:  # Any: of any dtype but ob
         raise ModelFileError(f"{file} cannot be read: {error}") from error
     if hashlib.sha256(data).hexdigest() != digest:
         raise ModelFileError(f"{file} is truncated or damaged: its checksum differs")
-    array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    try:
+        array: NDArray[Any] = np.load(io.BytesIO(data), allow_pickle=False)
+    except ValueError as error:
+        raise ModelFileError(f"{file} is no array") from error
     return array
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Let one write at a time: another would remove arrays that this one counts on.
+
+    A lock on the folder itself leaves no file behind, and ends with its process. On Windows, and on a file system that
+    has no locks, there is none: there two must not write at the same time.
+    """
+    if sys.platform == "win32":
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        # Said, because the child of a fork has the descriptor as well, and would keep the lock.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _is_ours(folder: Path) -> bool:

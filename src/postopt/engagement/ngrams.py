@@ -61,7 +61,7 @@ class Rows:
         """How many columns each row has."""
         return np.diff(self.offsets)
 
-    def sums(self, values: Vector) -> Vector:
+    def sums(self, values: Vector | NDArray[np.float32]) -> Vector:
         """Return the sum of each row's `values`, one for each entry of `columns`."""
         found = np.zeros(len(self))
         filled = self.sizes > 0  # reduceat gives an empty row what is not its own
@@ -69,7 +69,7 @@ class Rows:
             found[filled] = np.add.reduceat(values, self.offsets[:-1][filled])
         return found
 
-    def times(self, weights: Vector) -> Vector:
+    def times(self, weights: Vector | NDArray[np.float32]) -> Vector:
         """Return the product with one weight for each column."""
         return np.concatenate([part.sums(weights[part.columns]) for part in self._parts()] or [np.zeros(0)])
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from numbers import Integral, Real
+from types import NoneType
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -21,9 +22,13 @@ from postopt.errors import PostDataError, shown
 from postopt.types import MAX_COUNT, Post
 
 AnyPost: TypeAlias = Post | Mapping[str, Any]  # Any: what a host's row holds
-Id: TypeAlias = str | int
+Id: TypeAlias = str | int | None
+"""The host's own id of a post; None if nobody knows."""
 
 ENGAGEMENT: Final = "engagement"
+
+COUNTS: Final = ("reactions", "comments", "shares", "reach", "impressions", "clicks")
+"""Keys under which a mapping may hold what was counted; whatever is there must be a count."""
 
 # Of these nobody does more than one to a post, so that there cannot be more of them than people who saw it.
 _ONCE = ("reactions", "shares")
@@ -35,7 +40,7 @@ class Row:
     """One post as it was read.
 
     Attributes:
-        id: the host's own; "" if nobody knows.
+        id: the host's own; None if nobody knows.
         text: what it says.
         title: title of what it links to; "" if it has none.
         page: who publishes it; "" if nobody knows.
@@ -88,13 +93,13 @@ class Columns:
     def take(self, places: Sequence[int] | NDArray[np.int64]) -> Columns:
         """Return the posts at these places, in that order."""
         at = np.asarray(places, dtype=np.int64)
-        listed = at.tolist()
+        order = at.tolist()
 
         def taken(column: list[str]) -> list[str]:
-            return [column[i] for i in listed]
+            return [column[i] for i in order]
 
         return Columns(
-            [self.ids[i] for i in listed], taken(self.texts), taken(self.titles), taken(self.pages), taken(self.types),
+            [self.ids[i] for i in order], taken(self.texts), taken(self.titles), taken(self.pages), taken(self.types),
             taken(self.languages), self.published[at], self.hours[at], self.weekdays[at], self.outcomes[at],
         )  # fmt: skip
 
@@ -103,15 +108,17 @@ def read_post(post: AnyPost, *, target: str | None = None, row: int | None = Non
     """Read one post.
 
     Args:
-        post: a `Post`, or a mapping. `text` is needed; the others may be missing or None. A `Post` has no stamp and no
-            type; its page is its brief's brand.
+        post: a `Post`, or a mapping. `text` is needed; the others may be missing or None: a missing id is None in the
+            row, a missing stamp NaN, a missing text "". Numbers of numpy become Python's, also as ids. A `Post` has no
+            stamp and no type; its page is its brief's brand.
         target: whose outcome is read: "engagement" is what `outcome` says, any other name is a key of the mapping. With
             a target `id`, `published` and the outcome are needed; None reads no outcome.
         row: the post's place among others, for the error's message.
 
     Raises:
-        PostDataError: something is missing or cannot be: a stamp without a zone, a count that is negative, NaN or
-            larger than 1e12, more shares or reactions than `reach`. The message names the row and the field.
+        PostDataError: something is missing or cannot be: a stamp without a zone, a count, of the outcome or of any of
+            `COUNTS`, that is negative, NaN or larger than 1e12, more shares or reactions than `reach`. The message
+            names the row and the field.
     """
     where = "the post" if row is None else f"row {row}"
     if isinstance(post, Post):
@@ -124,12 +131,11 @@ def read_post(post: AnyPost, *, target: str | None = None, row: int | None = Non
     title, page, kind, language = (_optional_text(where, name, post.get(name)) for name in _TEXTS)
     stamp = post.get("published")
     published, hour, weekday = math.nan, -1, -1
-    if stamp is not None or target is not None:
+    if target is not None or not (stamp is None or _is_nothing(stamp)):
         moment = read_stamp(stamp, f"{where}: published")
         published, hour, weekday = moment.timestamp(), moment.hour, moment.weekday()
     outcome = math.nan if target is None else read_count(post.get(key_of(target)), f"{where}: {key_of(target)}")
-    if "reach" in post:
-        _check_reach(where, post)
+    check_counts(post, where)
     name = _read_id(where, post.get("id"), needed=target is not None)
     return Row(name, text, title, page, kind.lower(), _primary(language), published, hour, weekday, outcome)
 
@@ -140,13 +146,22 @@ def read_posts(posts: Iterable[AnyPost], *, target: str | None = None) -> Column
     Raises:
         PostDataError: a post cannot be read, or `posts` is no collection of posts.
     """
+    given = listed(posts)
+    columns = _plain_columns(given, target)
+    if columns is None:
+        columns = columns_of([read_post(post, target=target, row=row) for row, post in enumerate(given)])
+    return columns
+
+
+def listed(posts: Iterable[AnyPost]) -> list[AnyPost]:
+    """Return the posts of a collection, as they are.
+
+    Raises:
+        PostDataError: it is no collection of posts.
+    """
     if isinstance(posts, str | bytes | Mapping) or not isinstance(posts, Iterable):
         raise PostDataError(f"posts is {shown(posts)}; a collection of posts is needed")
-    listed = list(posts)
-    columns = _plain_columns(listed, target)
-    if columns is None:
-        columns = columns_of([read_post(post, target=target, row=row) for row, post in enumerate(listed)])
-    return columns
+    return list(posts)
 
 
 def columns_of(rows: Sequence[Row]) -> Columns:
@@ -159,6 +174,20 @@ def columns_of(rows: Sequence[Row]) -> Columns:
         np.array([row.weekday for row in rows], dtype=np.int64),
         np.array([row.outcome for row in rows], dtype=np.float64),
     )  # fmt: skip
+
+
+def check_counts(post: Mapping[str, Any], where: str) -> None:  # Any: what a host's row holds
+    """Refuse what cannot be under `COUNTS`; `where` names the post for the message.
+
+    Raises:
+        PostDataError: one is no count, or there are more reactions or shares than people who saw the post.
+    """
+    found = {name: read_count(post[name], f"{where}: {name}") for name in COUNTS if post.get(name) is not None}
+    for name in _ONCE:
+        if found.get(name, 0.0) > found.get("reach", math.inf):
+            raise PostDataError(
+                f"{where}: {name} is {shown(post[name])}, more than its reach of {shown(post['reach'])}"
+            )
 
 
 def key_of(target: str) -> str:
@@ -186,42 +215,36 @@ def read_stamp(value: object, what: str) -> datetime:
     Raises:
         PostDataError: it has no zone, or is no datetime.
     """
-    if not isinstance(value, datetime) or value.utcoffset() is None:
+    if not isinstance(value, datetime) or _is_nothing(value) or value.utcoffset() is None:
         raise PostDataError(f"{what} is {shown(value)}; a datetime with a zone is needed")
     return value
 
 
 def _read_id(where: str, value: object, *, needed: bool) -> Id:
     if value is None and not needed:
-        return ""
+        return None
     if type(value) is not bool and isinstance(value, int | Integral):
         return int(value)
     if not isinstance(value, str) or not value:
         raise PostDataError(f"{where}: id is {shown(value)}; a text that is not empty, or an int, is needed")
-    return value
+    return str(value)
 
 
 def _optional_text(where: str, name: str, value: object) -> str:
-    if value is None or (isinstance(value, float) and math.isnan(value)):  # NaN: what a table holds for nothing
+    if value is None or _is_nothing(value):
         return ""
     if not isinstance(value, str):
         raise PostDataError(f"{where}: {name} is {shown(value)}; a text or None is needed")
     return value
 
 
+def _is_nothing(value: object) -> bool:
+    """Return whether it is NaN or NaT, what a table holds for nothing: alone of all they differ from themselves."""
+    return isinstance(value, float | datetime) and value != value
+
+
 def _primary(language: str) -> str:
     return language.lower().replace("_", "-").partition("-")[0]
-
-
-def _check_reach(where: str, post: Mapping[str, Any]) -> None:
-    if post["reach"] is None:
-        return
-    reach = read_count(post["reach"], f"{where}: reach")
-    for name in _ONCE:
-        if post.get(name) is not None and read_count(post[name], f"{where}: {name}") > reach:
-            raise PostDataError(
-                f"{where}: {name} is {shown(post[name])}, more than its reach of {shown(post['reach'])}"
-            )
 
 
 def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
@@ -235,16 +258,19 @@ def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
     ids, texts = [row.get("id") for row in rows], [row.get("text") for row in rows]
     stamps = [row.get("published") for row in rows]
     titles, pages, types, languages = ([row.get(name) or "" for row in rows] for name in _TEXTS)
-    plain = set(map(type, texts)) == {str} and set(map(type, ids)) <= {str, int} and "" not in ids
+    named = {str, int} if target is not None else {str, int, NoneType}
+    plain = set(map(type, texts)) == {str} and set(map(type, ids)) <= named and "" not in ids
     plain = plain and all(set(map(type, column)) == {str} for column in (titles, pages, types, languages))
     if not plain or set(map(type, stamps)) != {datetime} or any("reach" in row for row in rows):
+        return None
+    if not all(_are_counts([row[name] for row in rows if name in row]) for name in COUNTS):
         return None
     if {stamp.tzinfo for stamp in stamps} != {UTC} and any(stamp.utcoffset() is None for stamp in stamps):
         return None
     outcomes = np.full(len(rows), np.nan)
     if target is not None:
         values = [row.get(key_of(target)) for row in rows]
-        if not set(map(type, values)) <= {int, float} or not all(0 <= value <= MAX_COUNT for value in values):
+        if NoneType in map(type, values) or not _are_counts(values):
             return None
         outcomes = np.array(values, dtype=np.float64)
     kinds = {kind: kind.lower() for kind in set(types)}
@@ -255,3 +281,9 @@ def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
         np.array([stamp.hour for stamp in stamps], dtype=np.int64),
         np.array([stamp.weekday() for stamp in stamps], dtype=np.int64), outcomes,
     )  # fmt: skip
+
+
+def _are_counts(values: list[Any]) -> bool:  # Any: what a host's rows hold
+    """Return whether all are plain counts, or None."""
+    kinds = set(map(type, values))
+    return kinds <= {int, float, NoneType} and all(value is None or 0 <= value <= MAX_COUNT for value in values)

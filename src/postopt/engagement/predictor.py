@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Self
@@ -21,13 +20,23 @@ from postopt.engagement.intervals import Intervals
 from postopt.engagement.learned import Figures, Learned
 from postopt.engagement.modelfile import read_model, write_model
 from postopt.engagement.ngrams import Vector
-from postopt.engagement.posts import ENGAGEMENT, AnyPost, Columns, read_count, read_post, read_posts, read_stamp
+from postopt.engagement.posts import (
+    ENGAGEMENT,
+    AnyPost,
+    Columns,
+    listed,
+    read_count,
+    read_post,
+    read_posts,
+    read_stamp,
+)
 from postopt.engagement.reading import Reader
 from postopt.engagement.saving import KIND, VERSIONS, model_of, restored
 from postopt.engagement.words import WordModel
 from postopt.errors import ModelFileError, NotFittedError, PostDataError, shown
 from postopt.judgement import Prediction
-from postopt.quality.features import FeatureSet
+from postopt.quality.features import FeatureBatch, FeatureSet
+from postopt.resilience.locks import new_lock
 
 # Clocks of different machines differ; arbitrary.
 _AHEAD = DAY
@@ -57,7 +66,7 @@ class EngagementPredictor:
           recently is forgotten.
 
     Threads: any number may predict while others learn; learning, saving and evaluating wait for each other. A process
-    that is forked has a copy of its own.
+    that is forked has a copy of its own, whole, whatever other threads were doing.
 
     Args:
         target: "engagement" learns from the key `outcome` of each post, any other name from the key of that name.
@@ -96,7 +105,7 @@ class EngagementPredictor:
         self._features = features
         check_callable("clock", clock, "returns seconds since the epoch")
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = new_lock(outer=True)
         self._state: Learned | None = None
 
     def fit(self, posts: Iterable[AnyPost]) -> Self:
@@ -112,7 +121,7 @@ class EngagementPredictor:
             PostDataError: a post cannot be read, or is from the future.
             NotFittedError: there are fewer than 80 posts.
         """
-        columns, keys = replay.in_order(read_posts(posts, target=self.target))
+        columns, keys, _ = replay.in_order(read_posts(posts, target=self.target))
         if len(columns) < fitting.LEAST_POSTS:
             raise NotFittedError(
                 f"{len(columns)} different posts with an outcome are there; {fitting.LEAST_POSTS} are needed",
@@ -141,7 +150,7 @@ class EngagementPredictor:
         row = read_post(post)
         label = read_count(outcome, "outcome")
         arrived = read_stamp(at, "at").timestamp()
-        if row.id == "" or not row.published > -np.inf:
+        if row.id is None or not row.published > -np.inf:
             raise PostDataError("the post has no id or no time; both are needed to learn from it")
         if arrived < row.published:
             raise PostDataError(f"at is {shown(at)}, before the post was published")
@@ -161,25 +170,29 @@ class EngagementPredictor:
         now = row.published if row.published == row.published else self._clock()
         return self._learned().predict(row, now)
 
-    def predict_many(self, posts: Iterable[AnyPost]) -> list[Prediction]:
+    def predict_many(self, posts: Iterable[AnyPost] | Columns, texts: FeatureBatch | None = None) -> list[Prediction]:
         """Return what is predicted of each post, in their order, without reasons: they would take most of the time.
+
+        Args:
+            posts: to predict, or what `read_posts` made of them.
+            texts: what `FeatureSet().many` read of their texts, if that was done already.
 
         Raises:
             PostDataError: a post cannot be read; the message names its row.
             NotFittedError: nothing was fitted yet.
         """
-        columns = read_posts(posts)
-        return self._learned().predictions(columns, self._nows(columns))
+        columns = posts if isinstance(posts, Columns) else read_posts(posts)
+        return self._learned().predictions(columns, self._nows(columns), texts)
 
-    def predict_columns(self, columns: Columns) -> Figures:
-        """Return the figures of many posts as arrays, a row for each.
+    def predict_columns(self, columns: Columns, texts: FeatureBatch | None = None) -> Figures:
+        """Return the figures of many posts as arrays, a row for each; `texts` as for `predict_many`.
 
         Raises:
             NotFittedError: nothing was fitted yet.
         """
-        return self._learned().figures(columns, self._nows(columns))
+        return self._learned().figures(columns, self._nows(columns), texts)
 
-    def evaluate(self, posts: Iterable[AnyPost], baselines: Sequence[str] = ()) -> Evaluation:
+    def evaluate(self, posts: Iterable[AnyPost], baselines: replay.Baselines = ()) -> Evaluation:
         """Return how good predictions are on posts that were not learned from; the predictor stays as it is.
 
         On a copy: the posts come in order of time, each is predicted before its label is learned, and its label comes
@@ -187,18 +200,25 @@ class EngagementPredictor:
 
         Args:
             posts: with their outcomes; of a post that is there twice the last counts.
-            baselines: what to compare with besides the page's recent median: "usual", the median of the posts that were
-                learned from first, and "kind", the mean logarithm of posts of the same language and type.
+            baselines: what to compare with besides the page's recent median ("page_median" or "median"), which always
+                is: "usual", the median of the posts that were learned from first, "kind", the mean logarithm of posts
+                of the same language and type, or functions of your own, from a post as it was given to what may become
+                of it. A mapping gives such functions names; they stand in the sentence: better than ...
 
         Raises:
-            PostDataError: a post cannot be read, there are none, or one was learned from.
+            PostDataError: a post cannot be read, is from the future or was learned from, there are none, or a function
+                gives what is no count.
             NotFittedError: nothing was fitted yet.
-            ValueError: there is no such baseline.
+            ValueError: there is no such baseline, or two of one name.
         """
-        columns, keys = replay.in_order(read_posts(posts, target=self.target))
+        chosen = replay.chosen(baselines)
+        given = listed(posts)
+        columns, keys, places = replay.in_order(read_posts(given, target=self.target))
+        self._check_past(columns)
         with self._lock:
-            copied = restored(model_of(self._learned()), self._features)
-        return replay.evaluated(copied, columns, keys, baselines)
+            model = model_of(self._learned())
+        copied = restored(model, self._features)
+        return replay.evaluated(copied, columns, keys, [given[place] for place in places], chosen)
 
     def save(self, path: str | Path) -> None:
         """Write all that was learned to a folder, whole or not at all; see `write_model`.
@@ -219,8 +239,9 @@ class EngagementPredictor:
         """Return the predictor that was saved to a folder; `features` and `clock` are not saved.
 
         Raises:
-            ModelFileError: there is none, or it is truncated, damaged or of another kind.
-            NewerModelError: it was written by a newer version, or with other features.
+            ModelFileError: there is none, it is truncated, damaged or of another kind, or it was written by an older
+                version, or with older features: then it is to be fitted anew.
+            NewerModelError: it was written by a newer version, or with newer features.
         """
         model = read_model(path, KIND, VERSIONS)
         try:
@@ -237,7 +258,7 @@ class EngagementPredictor:
         return np.where(unknown, self._clock(), columns.published) if unknown.any() else columns.published
 
     def _check_past(self, columns: Columns) -> None:
-        if columns.published[-1] > self._clock() + _AHEAD:
+        if len(columns) and columns.published[-1] > self._clock() + _AHEAD:
             raise PostDataError(
                 f"the post with id {shown(columns.ids[-1])} has an outcome and a time in the future",
                 hint="give the time at which it was published",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postopt._optional import needs
-from postopt.engagement.posts import Columns
+from postopt.engagement.posts import COUNTS, Columns, check_counts
 from postopt.errors import PostDataError
 from postopt.quality.features import FEATURE_NAMES
 
@@ -20,13 +20,17 @@ with needs("pyarrow"):
 if TYPE_CHECKING:
     from postopt.engagement.analysis import Analyst
     from postopt.engagement.suggestions import Suggestion
-    from postopt.judgement import QualityReport
+    from postopt.judgement import Finding, QualityReport
 
 _TEXTS: Final = ("text", "title", "page", "type", "language")
 _NUMBERS: Final = ("median", "low", "high", "p_above_baseline", "baseline")
 _AXIS = pa.struct([("axis", pa.string()), ("value", pa.float64())])
+_FINDING = pa.struct(
+    [("rule", pa.string()), ("axis", pa.string()), ("hard", pa.bool_()), ("start", pa.int64()), ("end", pa.int64())]
+)
 _SUGGESTION = pa.struct(
-    [("edit", pa.string()), ("text", pa.string()), ("kind", pa.string())]
+    [(name, pa.string()) for name in ("edit", "text", "advice", "kind", "outcome")]
+    + [("rewritten", pa.bool_())]
     + [(name, pa.float64()) for name in ("lift", "low", "high")]
 )
 
@@ -50,22 +54,27 @@ def analyze_batch(analyst: Analyst, batch: pa.RecordBatch, first: int = 0) -> pa
     Raises:
         PostDataError: a column is missing or has a type that no post has.
     """
-    columns, valid = _columns(batch)
+    errors = _errors(batch)
+    valid = np.array([not error for error in errors], dtype=np.bool_)
+    columns = _columns(batch if valid.all() else batch.filter(pa.array(valid)))
     n = len(batch)
     values = np.zeros((n, len(FEATURE_NAMES)), dtype=np.float32)
-    values[valid] = analyst.features.many(columns.texts, columns.languages).values
+    read = analyst.features.many(columns.texts, columns.languages)
+    values[valid] = read.values
     result: dict[str, Any] = {
         "row": pa.array(np.arange(first, first + n)),
         "id": batch.column("id") if "id" in batch.schema.names else pa.nulls(n),
-        "error": ["" if known else "text is null; a text is needed" for known in valid.tolist()],
+        "error": errors,
         "features": _lists(values, valid),
     }
     if analyst.predictor is not None:
-        predicted = analyst.predictor.predict_columns(columns)
+        predicted = analyst.predictor.predict_columns(columns, read)
         for name in _NUMBERS:
             result[name] = _scattered(getattr(predicted, name), valid)
+    if analyst.ranker is not None:
+        result["score"] = _scattered(np.array(analyst.ranker.score_many(columns.texts), dtype=np.float64), valid)
     if analyst.scorer is not None or analyst.suggests:
-        result |= _judgements(analyst, columns, valid, result["error"])
+        result |= _judgements(analyst, columns, valid, errors)
     return pa.RecordBatch.from_pydict(result)
 
 
@@ -80,10 +89,11 @@ def _judgements(analyst: Analyst, columns: Columns, valid: NDArray[np.bool_], er
     judged: dict[str, Any] = {}
     if analyst.scorer is not None:
         judged["fit"] = [None if report is None else report.fit for report in reports]
-        judged["findings"] = [None if report is None else [f.rule for f in report.findings] for report in reports]
+        found = [None if report is None else [_found(finding) for finding in report.findings] for report in reports]
+        judged["findings"] = pa.array(found, pa.list_(_FINDING))
         judged["axes"] = pa.array([None if report is None else _axes(report) for report in reports], pa.list_(_AXIS))
     if analyst.suggests:
-        rows = [None if found is None else [_suggested(one) for one in found] for found in suggestions]
+        rows = [None if several is None else [_suggested(one) for one in several] for several in suggestions]
         judged["suggestions"] = pa.array(rows, pa.list_(_SUGGESTION))
     return judged
 
@@ -92,11 +102,19 @@ def _axes(report: QualityReport) -> list[Mapping[str, object]]:
     return [{"axis": name, "value": axis.value} for name, axis in report.axes.items()]
 
 
+def _found(finding: Finding) -> Mapping[str, object]:
+    start, end = finding.span or (None, None)
+    return {"rule": finding.rule, "axis": finding.axis, "hard": finding.hard, "start": start, "end": end}
+
+
 def _suggested(found: Suggestion) -> Mapping[str, object]:
     return {
         "edit": found.edit,
         "text": found.text,
+        "advice": found.advice,
         "kind": found.evidence.kind,
+        "outcome": found.evidence.outcome,
+        "rewritten": found.rewritten,
         "lift": found.lift,
         "low": found.interval.low,
         "high": found.interval.high,
@@ -119,21 +137,37 @@ def _cut(batch: pa.RecordBatch, batch_rows: int) -> Iterator[pa.RecordBatch]:
         yield batch.slice(start, batch_rows)
 
 
-def _columns(batch: pa.RecordBatch) -> tuple[Columns, NDArray[np.bool_]]:
-    """Return the posts that have a text, and which rows those are."""
+def _errors(batch: pa.RecordBatch) -> list[str]:
+    """Return why each post cannot be read, or "".
+
+    Raises:
+        PostDataError: there is no column of texts.
+    """
     if "text" not in batch.schema.names:
         raise PostDataError(f"the table has no column text; there are {', '.join(batch.schema.names) or 'none'}")
-    valid = np.asarray(batch.column("text").is_valid())
-    kept = batch if valid.all() else batch.filter(pa.array(valid))
+    errors = [
+        "" if known else "text is null; a text is needed" for known in batch.column("text").is_valid().to_pylist()
+    ]
+    counted = [name for name in COUNTS if name in batch.schema.names]
+    if counted:
+        for row, post in enumerate(batch.select(["text", *counted]).to_pylist()):
+            try:
+                check_counts(post, "the post")
+            except PostDataError as error:
+                errors[row] = errors[row] or str(error)
+    return errors
+
+
+def _columns(kept: pa.RecordBatch) -> Columns:
+    """Return the posts of a batch that can be read."""
     texts, titles, pages, types, languages = (_texts(kept, name) for name in _TEXTS)
     kinds = {kind: kind.lower() for kind in set(types)}
     tags = {tag: tag.lower().replace("_", "-").partition("-")[0] for tag in set(languages)}
     published, hours, weekdays = _stamps(kept)
-    columns = Columns(
+    return Columns(
         list(range(len(kept))), texts, titles, pages, [kinds[kind] for kind in types],
         [tags[tag] for tag in languages], published, hours, weekdays, np.full(len(kept), np.nan),
     )  # fmt: skip
-    return columns, valid
 
 
 def _texts(batch: pa.RecordBatch, name: str) -> list[str]:

@@ -12,11 +12,11 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from postopt._checks import check_count, check_positive, check_share
-from postopt.engagement.embeddings import Embedder
+from postopt.engagement.embeddings import Embedder, Movable, check_device, check_embedder
 from postopt.engagement.modelfile import ModelFile, read_model, write_model
 from postopt.engagement.ranking import RankingEvaluation
 from postopt.engagement.variantmodel import LEAST_SPREAD, Seen, VariantModel, most_informative, pairs_of
-from postopt.errors import ModelFileError, NotFittedError, shown
+from postopt.errors import BackendUnavailableError, ModelFileError, NotFittedError, shown
 from postopt.experiments.contrasts import DESIGN_EFFECT, contrasts, read_groups
 from postopt.experiments.records import Group
 from postopt.stats import Interval
@@ -110,7 +110,7 @@ class VariantRanker:
         seed: of the bootstrap in `evaluate`; nothing else is drawn.
 
     Raises:
-        ValueError: alpha is not between 0 and 1, or design_effect is less than 1.
+        ValueError: the embedder is none, alpha is not between 0 and 1, or design_effect is less than 1.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class VariantRanker:
         design_effect: float = DESIGN_EFFECT,
         seed: int = 0,
     ) -> None:
-        self.embedder = embedder
+        self.embedder = None if embedder is None else check_embedder(embedder)
         self.alpha = check_share("alpha", alpha, above=0, below=1)
         self.design_effect = check_positive("design_effect", design_effect, "times the binomial variance")
         if self.design_effect < 1:
@@ -237,9 +237,10 @@ class VariantRanker:
         Raises:
             ModelFileError: there is none, it is damaged, or it was fitted with another embedder, or with none.
             NewerModelError: another version of postopt wrote it.
+            ValueError: the embedder is none.
         """
         arrays, state = read_model(path, _KIND, _VERSIONS)
-        given = None if embedder is None else [embedder.name, embedder.dimension]
+        given = None if embedder is None else [check_embedder(embedder).name, embedder.dimension]
         try:
             if state["embedder"] != given:
                 raise ModelFileError(
@@ -255,6 +256,29 @@ class VariantRanker:
             if isinstance(error, ModelFileError):
                 raise
             raise ModelFileError(f"{path} does not hold what a ranker saves: {error}") from error
+        return ranker
+
+    def on(self, device: str) -> VariantRanker:
+        """Return it with its embedder on a device, "auto", "cpu" or "cuda"; what was learned is shared.
+
+        All else is computed on the CPU. An embedder that cannot be moved stays where it is, and is refused on "cuda".
+
+        Raises:
+            BackendUnavailableError: the device is "cuda", and there is none, or the embedder cannot be moved.
+            ValueError: there is no such device.
+        """
+        check_device(device)
+        if self.embedder is None:
+            return self
+        if not isinstance(self.embedder, Movable):
+            if device == "cuda":
+                raise BackendUnavailableError(f"embedder {self.embedder.name} cannot be moved: it has no `on`")
+            return self
+        moved = self.embedder.on(device)
+        if moved is self.embedder:
+            return self
+        ranker = VariantRanker(embedder=moved, alpha=self.alpha, design_effect=self.design_effect, seed=self.seed)
+        ranker._fitted = self._fitted
         return ranker
 
     def _known(self) -> Fitted:

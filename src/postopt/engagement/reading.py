@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from postopt.engagement.ngrams import Hashes, Indices
 from postopt.engagement.posts import Columns, Row
-from postopt.quality.features import FeatureSet
+from postopt.quality.features import FeatureBatch, FeatureSet
 from postopt.quality.scan import normal, scan
 from postopt.quality.tokens import token_hash
 
@@ -118,9 +118,17 @@ class Reader:
         known = self._known[where] = _Circumstances(page, kind, own, common)
         return known
 
-    def many(self, columns: Columns) -> Readings:
-        """Return many posts' hashes."""
-        text, text_offsets = self._tokens(columns.texts)
+    def many(self, columns: Columns, texts: FeatureBatch | None = None) -> Readings:
+        """Return many posts' hashes.
+
+        Args:
+            columns: the posts.
+            texts: what a `FeatureSet` read of their texts, if one did already.
+        """
+        if texts is None or max(map(len, columns.texts), default=0) > MOST_CHARACTERS:
+            text, text_offsets = self._tokens(columns.texts)
+        else:
+            text, text_offsets = texts.tokens, texts.offsets
         title, title_offsets = self._tokens(columns.titles)
         pages, kinds, languages = _keys(columns.pages), _keys(columns.types), _keys(columns.languages)
         long, longer = _length(text_offsets), _length(title_offsets)

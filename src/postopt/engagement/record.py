@@ -70,7 +70,7 @@ class Evidence:
 
     @property
     def edit(self) -> str:
-        """Name of the edit: the trait's, or "without_" and the trait's."""
+        """Name of the edit: the trait's, or that with "without" before it."""
         return self.trait if self.wanted else f"without_{self.trait}"
 
     @property
@@ -207,7 +207,7 @@ class Origin:
 def evidence_of(
     trait: str, estimate: Estimate, origin: Origin, *, spread: float, found: bool, confirmed: bool | None
 ) -> Evidence:
-    """Return what an estimate says, pulled towards 0 by what effects are usually like, N(0, `spread`^2)."""
+    """Return what an estimate says, pulled towards 0 by what effects are usually like, normal with `spread` as its standard deviation."""
     return Evidence(
         trait=trait,
         effect=rounded(shrunk(estimate.effect, spread)),

@@ -77,9 +77,11 @@ _NO_NOUNS = frozenset(
     "más menos nos los las tercios cuartos quintos".split()
 )
 
+# "A man and a dog": one of two would be pointed at.
+_ALONE = r"(?![^.!?\n]*\b(?i:{}) (?i:{})\b)"
 _ARTICLES = {
-    "en": (re.compile(r"^(An?) (?=([^\W\d_]+))"), {"A": "This", "An": "This"}),
-    "es": (re.compile(r"^(Una?) (?=([^\W\d_]+))"), {"Un": "Este", "Una": "Esta"}),
+    "en": (re.compile(rf"^(An?) (?=([^\W\d_]+)){_ALONE.format('and|or', 'an?')}"), {"A": "This", "An": "This"}),
+    "es": (re.compile(rf"^(Una?) (?=([^\W\d_]+)){_ALONE.format('y|e|o|u', 'una?')}"), {"Un": "Este", "Una": "Esta"}),
 }
 # Before these an article says how many or when, not which.
 _QUANTITIES = frozenset(
@@ -87,6 +89,18 @@ _QUANTITIES = frozenset(
     "minority variety great good while fraction third quarter half day week month year time "
     "poco poca par montón docena centenar millar millón vez parte mayoría mitad día noche semana año tercio".split()
 )
+
+# What opens a clause that names its matter and asks nothing: no verb stands before the subject, so it can follow
+# "This is". "How sweet it is" and "Why the fuss" are none; "How I wish" exclaims.
+_CLAUSE = (
+    r"(?P<word>(?i:how)(?= (?i:to|I|you|we|he|she|they|it|an?|the|my|your|our|his|her|their|one|some|people|being)\b"
+    r"(?! (?i:wish|miss|love|loved|hate|long|hell|heck)\b))"
+    r"|(?i:why)(?= (?i:I|you|we|he|she|they|it)\b)"
+    r"|(?i:what (?:happens|happened))(?= (?i:when|if|after)\b))"
+)
+_NAMED = re.compile(rf"^{_CLAUSE}(?=(?P<rest>[^.!?…\n]*)(?:[.\n]|$))(?![^?]*\?)")
+# Only what happens when something does: behind "Why you should?" may stand doubt.
+_HAPPENING = re.compile(rf"^(?=(?i:what)){_CLAUSE}(?P<rest>[^.!?…\n]*)\?(?=\s|$)")
 
 
 def without_exclamation(text: str, kept: Sequence[str], language: str) -> str:  # noqa: ARG001 - every rule's arguments
@@ -100,8 +114,13 @@ def without_exclamation(text: str, kept: Sequence[str], language: str) -> str:  
 
 
 def without_question(text: str, kept: Sequence[str], language: str) -> str:
-    """Turn what is a statement with a question mark into one, and drop questions that say nothing ("Ready?")."""
+    """Turn what is a statement with a question mark into one, and drop questions that say nothing ("Ready?").
+
+    "What happens when it rains?" announces that this is said, and becomes "This is what happens when it rains."
+    """
     edited = _replaced(_ASSENTS[language], lambda _: ".", text, kept)
+    if language == "en":
+        edited = _replaced(_HAPPENING, lambda match: f"{_this_is(match)}{match['rest']}.", edited, kept)
     edited = _replaced(_WONDERS[language], lambda match: f"{match[1]}.", edited, kept)
     dropped = _replaced(_EMPTIES[language], lambda _: "", edited, kept).rstrip()
     # Nothing that says anything would be left.
@@ -131,7 +150,9 @@ def in_digits(text: str, kept: Sequence[str], language: str) -> str:
 
 
 def pointing(text: str, kept: Sequence[str], language: str) -> str:
-    """Open with "This" instead of "A"."""
+    """Open with "This" instead of "A", or with "This is how" instead of "How" where that asks nothing."""
+    if language == "en":
+        text = _replaced(_NAMED, _this_is, text, kept)
     opening, points = _ARTICLES[language]
 
     def pointed(match: re.Match[str]) -> str:
@@ -158,6 +179,13 @@ def _stopped(match: re.Match[str]) -> str:
     before = match["before"]
     # After a mark or an emoji no full stop is due.
     return f"{before}." if before.isalnum() or before in tuple("'\"”’»)]%$€£") else before
+
+
+def _this_is(match: re.Match[str]) -> str:
+    """Return "This is" and what opens a clause, in capitals where most of its words have them."""
+    words = re.findall(r"[^\W\d_]{2,}", match["rest"])
+    titled = 2 * sum(word[0].isupper() for word in words) > len(words)
+    return f"This Is {match['word'].title()}" if titled else f"This is {match['word'].lower()}"
 
 
 def _replaced(pattern: re.Pattern[str], new: Callable[[re.Match[str]], str], text: str, kept: Sequence[str]) -> str:

@@ -75,8 +75,11 @@ def error_of(centre: float, spread: float, outcome: float, published: float, at:
         PostDataError: a number is not finite, or spread not more than 0.
     """
     check_prediction(centre, spread, published)
-    error = (outcome - centre) / spread
-    if not (math.isfinite(error) and math.isfinite(at)):
+    try:
+        error = (outcome - centre) / spread if math.isfinite(at) else math.nan
+    except (TypeError, OverflowError):  # no numbers, or an int beyond all floats
+        error = math.nan
+    if not math.isfinite(error):
         raise PostDataError(f"outcome {shown(outcome)}, learned at {shown(at)}: finite numbers are needed")
     return error
 

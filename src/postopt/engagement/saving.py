@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from postopt.engagement.baseline import PageBaseline
 from postopt.engagement.chances import Chances
@@ -34,7 +35,7 @@ def model_of(learned: Learned) -> ModelFile:
     labels = [label for history in baseline.histories.values() for label in history.labels]
     types = sorted({label.type for label in labels})
     place = {kind: index for index, kind in enumerate(types)}
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {  # Any: of several dtypes
         "means": experts.words.means.copy(),
         "variances": experts.words.variances.copy(),
         "told": np.fromiter(learned.told, np.uint64, len(learned.told)),
@@ -51,7 +52,10 @@ def model_of(learned: Learned) -> ModelFile:
             "histories": [[page, len(history.labels), history.known] for page, history in baseline.histories.items()],
             "kinds": [[*kind, *found] for kind, found in baseline.kinds.items()],
         },
-        "heads": [[list(map(_plain, head)) for head in experts.heads], list(experts.spreads)],
+        "heads": [
+            [[list(head.weights), head.intercept, list(head.low), list(head.high)] for head in experts.heads],
+            list(experts.spreads),
+        ],
         "intervals": learned.intervals.state(),
         "chances": [list(column) for column in learned.chances],
         "range": [
@@ -112,10 +116,6 @@ def _baseline(arrays: Mapping[str, Any], state: Mapping[str, Any]) -> PageBaseli
         first += n
     baseline.kinds.update({(language, kind): (mean, n) for language, kind, mean, n in state["kinds"]})
     return baseline
-
-
-def _plain(value: tuple[float, ...] | float) -> list[float] | float:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _listed(value: list[float] | float) -> Any:  # Any: a tuple, or a float

@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from postopt.engagement.embeddings import Embedder, Vectors, embed
+from postopt.engagement.embeddings import Embedder, Vectors, check_embedder, embed
 from postopt.engagement.modelfile import ModelFile, read_model, write_model
 from postopt.errors import ModelFileError, NotFittedError
 from postopt.experiments.terms import key, tokens
@@ -75,7 +75,9 @@ class StaticEmbedder:
         Raises:
             NotFittedError: there are fewer than 50 distinct texts with a word.
             ModelError: the embedder cannot embed them.
+            ValueError: the embedder is none.
         """
+        check_embedder(embedder)
         distinct = sorted({text[:_MOST_CHARACTERS] for text in texts if tokens(text[:_MOST_CHARACTERS])})
         if len(distinct) < LEAST_TEXTS:
             raise NotFittedError(f"{len(distinct)} distinct texts have words; {LEAST_TEXTS} are needed")

@@ -123,13 +123,16 @@ def suggest(
 
     Raises:
         PostDataError: `post` is none of these, or one of its fields has another type.
-        ValueError: `limit` is below 1, or `catalogue` is none.
+        ValueError: `limit` is below 1, `catalogue` is none, or `ranker` or `scorer` lacks its method.
         ModelFileError: the shipped catalogue cannot be read.
     """
     check_count("limit", limit)
     known = EvidenceCatalogue.default() if catalogue is None else catalogue
     if not isinstance(known, EvidenceCatalogue):
         raise ValueError(f"catalogue is {shown(known)}; an EvidenceCatalogue is needed")  # noqa: TRY004 - as all others
+    for name, judge, method in (("ranker", ranker, "compare"), ("scorer", scorer, "score")):
+        if judge is not None and not callable(getattr(judge, method, None)):
+            raise ValueError(f"{name} is {shown(judge)}; what has `{method}` is needed, or None")
     draft = _drafted(post)
     if not draft.text.strip() or len(draft.text) > LONGEST:
         return []

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from postopt._checks import check_count
 from postopt._optional import needs
 from postopt.clock import Clock
-from postopt.engagement.embeddings import Vectors, by_length, measure_batch
+from postopt.engagement.batches import BATCH_SIZES, BATCH_SIZES_GPU, BatchedEmbedder
+from postopt.engagement.embeddings import Vectors, check_device
 from postopt.engagement.tokenizers import Tokenizer
-from postopt.errors import ModelFileError, shown
+from postopt.engine import device as devices
+from postopt.errors import BackendUnavailableError, ModelFileError, shown
 
 with needs("torch"):
     import torch
@@ -26,11 +28,23 @@ with needs("transformers"):
 
 # Below it a faster precision is not taken for the same model: cosine of the vectors with those of fp32.
 _SAME: Final = 0.999
-_PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_OF_DTYPE: Final = {"float32": "fp32", "bfloat16": "bf16", "float16": "fp16"}
 _MOST_TOKENS: Final = 128
 
+# What PyTorch says of memory that is short where it has no error of its own for it: on a CPU, of the driver, of cuBLAS.
+_FULL: Final = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
-class TransformersEmbedder:
+
+class _Asked(NamedTuple):
+    """What an embedder was made with, and what another on another device is made with."""
+
+    precision: str | None
+    batch_size: int | None
+    plan: Callable[[], devices.DevicePlan]
+
+
+class TransformersEmbedder(BatchedEmbedder):
     """A text encoder in a folder, as `save_pretrained` writes it, with its `tokenizer.json`; nothing is downloaded.
 
     A vector is the mean over a text's tokens of some layers, one after the other. By default these are the layers at
@@ -38,20 +52,29 @@ class TransformersEmbedder:
     tests a ranker finds the better of two with them more often than with the last alone (see the design note on
     ranking). `layers=(n,)`, where n is the model's number of layers, gives the usual sentence embedding, unnormalised.
 
-    `encode` may be called from several threads; PyTorch then runs them side by side. The model is loaded at once, and
-    is not shared with forked processes.
+    The name says nothing of device and precision: vectors are the same up to rounding, which is coarser in bf16 and
+    fp16. `encode` may be called from several threads; PyTorch then runs them side by side. The model is loaded at
+    once, and is not shared with forked processes.
+
+    Attributes:
+        device: "cpu" or "cuda", where it computes.
+        reason: why there.
+        precision: "fp32", "bf16" or "fp16".
+        layers: as below.
 
     Args:
         folder: of the model.
         layers: which hidden states to take, 0 for what goes into the first layer.
-        precision: "fp32" or "bf16"; `measure` chooses.
-        batch_size: texts at a time; `measure` chooses. 8 is a start for a CPU.
+        precision: None for the one that is planned for the device: fp32 on a CPU; `measure` chooses.
+        batch_size: texts at a time; None for the one that is planned for the device, a start; `measure` chooses.
         most_tokens: of a text that are read.
-        device: of PyTorch.
+        device: "cpu", "cuda", or "auto" for a GPU if there is one that works, and else the CPU.
+        plan: finds out what there is; asked unless the device is "cpu".
 
     Raises:
+        BackendUnavailableError: the device is "cuda", and there is none that works.
         ModelFileError: the folder holds no such model.
-        ValueError: a layer, the precision or a count cannot be.
+        ValueError: a layer, the precision, the device or a count cannot be.
     """
 
     def __init__(
@@ -59,57 +82,83 @@ class TransformersEmbedder:
         folder: str | Path,
         *,
         layers: Sequence[int] | None = None,
-        precision: str = "fp32",
-        batch_size: int = 8,
+        precision: str | None = None,
+        batch_size: int | None = None,
         most_tokens: int = _MOST_TOKENS,
-        device: str = "cpu",
+        device: str = "auto",
+        plan: Callable[[], devices.DevicePlan] = devices.plan,
     ) -> None:
-        if precision not in _PRECISIONS:
-            raise ValueError(f"precision is {shown(precision)}; one of {', '.join(_PRECISIONS)} is needed")
-        self.precision = precision
-        self.batch_size = check_count("batch_size", batch_size)
-        self.device = device
+        if precision is not None and precision not in _PRECISIONS:
+            raise ValueError(f"precision is {shown(precision)}; one of {', '.join(_PRECISIONS)}, or None, is needed")
         self._folder = Path(folder)
+        self._asked = _Asked(precision, batch_size, plan)
         self._most_tokens = check_count("most_tokens", most_tokens, least=2)
-        self._tokenizer = Tokenizer(self._folder, self._most_tokens)
-        self._model = _loaded(self._folder).to(device, _PRECISIONS[precision])
+        planned = _planned(check_device(device), plan)
+        tokenizer = Tokenizer(self._folder, self._most_tokens)
+        self._model, planned = _placed(_loaded(self._folder), planned, fall_back=device == "auto")
+        self.device, self.reason = planned.device, planned.reason
+        self._planned = _OF_DTYPE[planned.dtype]
+        self.precision = precision or self._planned
+        self._model = self._model.to(_PRECISIONS[self.precision])
         depth = int(self._model.config.num_hidden_layers)
         self.layers = _layers(layers, depth)
         self.dimension = int(self._model.config.hidden_size) * len(self.layers)
         self.name = f"{self._folder.name}-{_digest(self._folder)}:{','.join(map(str, self.layers))}:{most_tokens}"
+        super().__init__(tokenizer, planned.batch_size if batch_size is None else batch_size)
 
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of the texts, one row each.
+    def on(self, device: str) -> TransformersEmbedder:
+        """Return it on a device, "auto", "cpu" or "cuda": itself if it is there, else one that is loaded anew.
+
+        Precision and size of batches are those it was made with, or planned for that device; what `measure` found is
+        not taken along.
 
         Raises:
-            MemoryError: not even one text fits into the device's memory.
+            BackendUnavailableError: the device is "cuda", and there is none that works.
+            ValueError: there is no such device.
         """
-        return self._encode(texts, self.batch_size)
+        if _planned(check_device(device), self._asked.plan).device == self.device:
+            return self
+        return TransformersEmbedder(
+            self._folder, layers=self.layers, most_tokens=self._most_tokens, device=device, **self._asked._asdict()
+        )
 
     def measure(self, texts: Sequence[str], *, clock: Clock = time.perf_counter) -> None:
         """Choose precision and batch size by measuring, on texts like those that are to be embedded.
 
-        bf16 is taken if it is faster here and its vectors are those of fp32 (cosine of 0.999 or more). Not to be called
-        while other threads encode.
+        bf16, or fp16 where that is the fast one of a GPU, is taken if it is faster here and its vectors are those of
+        fp32 (cosine of 0.999 or more). A size that does not fit into memory is not taken. Not to be called while other
+        threads encode.
 
         Args:
             texts: a hundred or so.
             clock: of durations, in seconds.
+
+        Raises:
+            MemoryError: not even the smallest batches fit.
         """
         exact, took, size = self._tried("fp32", texts, clock)
-        rounded, took_rounded, _ = self._tried("bf16", texts, clock)
+        rounded, took_rounded, _ = self._tried("fp16" if self._planned == "fp16" else "bf16", texts, clock)
         if took_rounded >= took or not _alike(exact, rounded):
             self._use("fp32")
             self.batch_size = size
 
     def export(self, folder: str | Path) -> None:
-        """Write the model to a folder that `OnnxEmbedder` reads: `model.onnx`, `tokenizer.json`, `embedder.json`.
+        """Write the model, whole or not at all, to a folder that `OnnxEmbedder` reads.
+
+        Args:
+            folder: a new one, or an empty one.
 
         Raises:
+            MissingDependencyError: this needs the package onnx.
+            ModelFileError: the folder holds something.
             OSError: it cannot be written.
         """
-        target = Path(folder)
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        from postopt.engagement.onnx import write_exported  # noqa: PLC0415 - needs a library that embedding does not
+
+        about = {"name": self.name, "dimension": self.dimension, "most_tokens": self._most_tokens}
+        write_exported(folder, about, (self._folder / "tokenizer.json").read_bytes(), self._export)
+
+    def _export(self, file: Path) -> None:
         ids = torch.ones((2, 3), dtype=torch.int64)
         rows = {0: "rows", 1: "tokens"}
         with warnings.catch_warnings():
@@ -118,16 +167,13 @@ class TransformersEmbedder:
             torch.onnx.export(
                 _Pooled(_loaded(self._folder), self.layers),
                 (ids, ids),
-                str(target / "model.onnx"),
+                str(file),
                 input_names=["ids", "mask"],
                 output_names=["vectors"],
                 dynamic_axes={"ids": rows, "mask": rows, "vectors": {0: "rows"}},
                 opset_version=17,
                 dynamo=False,  # the other way needs a library more
             )
-        (target / "tokenizer.json").write_bytes((self._folder / "tokenizer.json").read_bytes())
-        about = {"name": self.name, "dimension": self.dimension, "most_tokens": self._most_tokens}
-        (target / "embedder.json").write_text(json.dumps(about), encoding="utf-8")
 
     def _use(self, precision: str) -> None:
         if precision == "fp32" != self.precision:
@@ -139,35 +185,21 @@ class TransformersEmbedder:
     def _tried(self, precision: str, texts: Sequence[str], clock: Clock) -> tuple[Vectors, float, int]:
         """Use a precision and the best batch size for it; return the vectors, the seconds they took, and that size."""
         self._use(precision)
-        self.batch_size = measure_batch(self._encode, texts, clock=clock)
+        self.batch_size = self._measured(texts, BATCH_SIZES_GPU if self.device == "cuda" else BATCH_SIZES, clock)
         begin = clock()
         vectors = self.encode(texts)
         return vectors, clock() - begin, self.batch_size
 
-    def _encode(self, texts: Sequence[str], batch_size: int) -> Vectors:
-        read = self._tokenizer.read(texts)
+    def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
         pooled = _Pooled(self._model, self.layers)
-
-        def run(batch: list[int]) -> Vectors:
-            longest = max(len(read[index]) for index in batch)
-            ids = np.zeros((len(batch), longest), dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for row, index in enumerate(batch):
-                ids[row, : len(read[index])] = read[index]
-                mask[row, : len(read[index])] = 1
-            with torch.inference_mode():
-                return self._pooled(pooled, ids, mask)
-
-        return by_length([len(ids) for ids in read], batch_size, run, dimension=self.dimension)
-
-    def _pooled(self, pooled: _Pooled, ids: Any, mask: Any) -> Vectors:  # Any: integer arrays
         try:
-            found = pooled(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
+            with torch.inference_mode():
+                found = pooled(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
+            vectors: Vectors = found.cpu().numpy()
         except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            if isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _FULL):
                 raise MemoryError(str(error)) from error
             raise
-        vectors: Vectors = found.cpu().numpy()
         return vectors
 
 
@@ -184,6 +216,38 @@ class _Pooled(torch.nn.Module):  # type: ignore[misc] # torch is not there when 
         weight = mask.unsqueeze(-1).float()
         total = weight.sum(dim=1).clamp(min=1)
         return torch.cat([(found[layer].float() * weight).sum(dim=1) / total for layer in self.layers], dim=1)
+
+
+def _planned(device: str, plan: Callable[[], devices.DevicePlan]) -> devices.DevicePlan:
+    """Return the plan for a device.
+
+    Raises:
+        BackendUnavailableError: the device is "cuda", and there is none.
+    """
+    if device == "cpu":
+        return devices.cpu("asked for")
+    found = plan()
+    if device == "cuda" != found.device:
+        raise BackendUnavailableError(
+            f"device is cuda, and there is none: {found.reason}", hint='device="auto" takes what there is'
+        )
+    return found
+
+
+def _placed(
+    model: Any, planned: devices.DevicePlan, *, fall_back: bool
+) -> tuple[Any, devices.DevicePlan]:  # Any: transformers' models have no common type
+    """Return a model on the planned device, or on the CPU if that does not work, and the plan for where it is.
+
+    Raises:
+        BackendUnavailableError: it does not work, and is not to fall back.
+    """
+    try:
+        return model.to(planned.device), planned
+    except (RuntimeError, AssertionError) as error:  # the second if torch is no CUDA build after all
+        if not fall_back:
+            raise BackendUnavailableError(f"device is {planned.device}, and does not work: {error}") from error
+        return model.to("cpu"), devices.cpu(f"{planned.device} does not work: {error}")
 
 
 def _loaded(folder: Path) -> Any:  # Any: transformers' models have no common type

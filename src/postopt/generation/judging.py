@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Enhanced(Protocol):
+class Repaired(Protocol):
     """What became of a text: `rules` names what was repaired, without a word of it, and is empty if nothing was."""
 
     @property
@@ -27,7 +27,7 @@ class Enhanced(Protocol):
 class TextEnhancer(Protocol):
     """Repairs a text before it is checked; `postopt.quality.Enhancer` is one."""
 
-    async def enhance(self, text: str, brief: Brief, /) -> Enhanced:
+    async def enhance(self, text: str, brief: Brief, /) -> Repaired:
         """Return the text, repaired or as it is; what a generator behind it fails to do is no error."""
         ...
 

@@ -1,20 +1,20 @@
 """Tokens found by compiled code: those of the texts in Latin letters, nine posts in ten.
 
 The rules are those of `scan` for Latin letters; a property test compares the two. A text with emoji or in another
-script is read by `scan`. Compiled at the first call, which takes several seconds.
+script is read by `scan`, but for those of its words that are in Latin letters. Compiled at the first call, which takes several seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from postopt._optional import needs
-from postopt.quality.scan import TITLES, is_latin
+from postopt.quality.scan import TITLES, is_latin, pieces
 from postopt.quality.table import Scanned, TokenTable
 
 with needs("numba"):
@@ -332,10 +332,37 @@ class NumbaTable(TokenTable):
 
     def read(self, texts: Sequence[str]) -> Scanned:
         """Return the tokens of normal texts, by number."""
-        plain = np.array([is_latin(text) for text in texts], np.bool_)
-        rest = super().read(list(compress(texts, ~plain)))
-        found = self._compiled(list(compress(texts, plain)))
-        lengths, distinct = np.empty((2, len(texts)), np.int64)
+        mixed = [place for place, text in enumerate(texts) if not is_latin(text)]
+        if not mixed:
+            return self._compiled(texts)
+        parts: tuple[list[str], list[str]] = ([], [])
+        latin: list[bool] = []
+        counts = np.ones(len(texts), np.int64)
+        before = 0
+        for place in mixed:
+            parts[True].extend(texts[before:place])
+            latin += [True] * (place - before)
+            for is_plain, piece in pieces(texts[place]):
+                parts[is_plain].append(piece)
+                latin.append(is_plain)
+                counts[place] += 1
+            counts[place] -= 1
+            before = place + 1
+        parts[True].extend(texts[before:])
+        latin += [True] * (len(texts) - before)
+        scanned = self._merged(np.array(latin, np.bool_), self._compiled(parts[True]), super().read(parts[False]))
+        first = np.cumsum(counts) - counts
+        lengths, distinct = np.add.reduceat(scanned.lengths, first), scanned.distinct[first]
+        ends = np.cumsum(lengths)
+        for place in mixed:
+            numbers = scanned.numbers[ends[place] - lengths[place] : ends[place]]
+            distinct[place] = len(set(numbers.tolist()))
+        return Scanned(scanned.numbers, lengths, distinct)
+
+    @staticmethod
+    def _merged(plain: npt.NDArray[np.bool_], found: Scanned, rest: Scanned) -> Scanned:
+        """Return the tokens of texts that were read apart, by whether they are plain."""
+        lengths, distinct = np.empty((2, len(plain)), np.int64)
         lengths[plain], lengths[~plain] = found.lengths, rest.lengths
         distinct[plain], distinct[~plain] = found.distinct, rest.distinct
         numbers = np.empty(len(found.numbers) + len(rest.numbers), np.int32)
@@ -343,9 +370,9 @@ class NumbaTable(TokenTable):
         numbers[from_compiled], numbers[~from_compiled] = found.numbers, rest.numbers
         return Scanned(numbers, lengths, distinct)
 
-    def _compiled(self, texts: list[str]) -> Scanned:
-        codes = np.frombuffer("".join([text + " " for text in texts]).encode("utf-16-le"), "<u2")
-        ends = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
+    def _compiled(self, texts: Sequence[str]) -> Scanned:
+        codes = np.frombuffer(" ".join([*texts, ""]).encode("utf-16-le"), "<u2")
+        ends = np.cumsum(np.fromiter(map(len, texts), np.int64, len(texts)) + 1)
         self._make_room(len(codes))
         numbers = np.empty(len(codes), np.int32)
         lengths, distinct = np.zeros((2, len(texts)), np.int64)

@@ -10,13 +10,14 @@ The formulas were made for prose of a hundred words and more. A post of ten word
 word.
 
 Sources:
-    R. Flesch, "A new readability yardstick", Journal of Applied Psychology 32(3), 1948, 221-233.
-    J. Fernandez Huerta, "Medidas sencillas de lecturabilidad", Consigna 214, 1959, 29-32.
-    G. Law, "Error in the Fernandez Huerta readability formula", LINGUIST List 22.2332, 2011.
-    F. Szigriszt Pazos, "Sistemas predictivos de legibilidad del mensaje escrito: formula de perspicuidad", doctoral
-        thesis, Universidad Complutense de Madrid, 1993.
-    I. M. Barrio-Cantalejo et al., "Validacion de la Escala INFLESZ para evaluar la legibilidad de los textos dirigidos
-        a pacientes", Anales del Sistema Sanitario de Navarra 31(2), 2008, 135-152.
+
+- R. Flesch, "A new readability yardstick", Journal of Applied Psychology 32(3), 1948, 221-233.
+- J. Fernandez Huerta, "Medidas sencillas de lecturabilidad", Consigna 214, 1959, 29-32.
+- G. Law, "Error in the Fernandez Huerta readability formula", LINGUIST List 22.2332, 2011.
+- F. Szigriszt Pazos, "Sistemas predictivos de legibilidad del mensaje escrito: formula de perspicuidad", doctoral
+  thesis, Universidad Complutense de Madrid, 1993.
+- I. M. Barrio-Cantalejo et al., "Validacion de la Escala INFLESZ para evaluar la legibilidad de los textos dirigidos a
+  pacientes", Anales del Sistema Sanitario de Navarra 31(2), 2008, 135-152.
 """
 
 from __future__ import annotations

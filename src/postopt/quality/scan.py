@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
+from itertools import groupby, pairwise
 from typing import Final
 
 # Above the longest post that Facebook takes (63,206 characters), and the most that a count of 16 bits holds.
@@ -53,7 +54,15 @@ _ACRONYM = r"(?:\.(?<=\b[A-Za-z]\.)[A-Za-z](?:\.[A-Za-z])*+(?![^\W_])\.?+)?"
 _SENTENCE_END = r"[.!?…]++(?:[\"'”»)\]]*+\s)?"
 _NUMBER = r"\d++(?:[.,:'\u00a0\u202f]\d++)*+[^\W_]*+"
 
-_PAST_LATIN = re.compile("[^\\x00-\u02ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2122]")
+_LATIN = "!-\u02ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2122\\x00-\\x09\\x0b-\\x1f"  # but for space and line end
+_PAST_LATIN = re.compile(f"[^ \n{_LATIN}]")
+
+# Behind spaces and line ends no token goes on, and only a dot looks further than that, for a capital: anywhere else the
+# tokens of both sides are those of the whole. The first expression finds some of such places, the second a run of words
+# that are not Latin, which may begin or end where a dot would look.
+_BETWEEN = re.compile(r"(?<=[^\s.][ \n])")
+_OTHERS = re.compile(rf"(?<![^ \n])((?:[{_LATIN}]*+[^ \n{_LATIN}][^ \n]*+[ \n]*+)++)")
+_LOOKED_FOR = re.compile(r"[A-Z\s]")
 
 
 @cache
@@ -122,6 +131,14 @@ def normal(text: str) -> str:
 def is_latin(text: str) -> bool:
     """Return whether a text holds only Latin letters and the usual marks, and so neither emoji nor other scripts."""
     return text.isascii() or _PAST_LATIN.search(text) is None
+
+
+def pieces(text: str) -> list[tuple[bool, str]]:
+    """Return the pieces of a normal text, each as long as can be, whose tokens are its tokens, and which are Latin."""
+    found = _OTHERS.split(text)  # by turns Latin and not
+    if any(_LOOKED_FOR.match(right) and left.rstrip().endswith(".") for left, right in pairwise(found)):
+        return [(latin, "".join(some)) for latin, some in groupby(_BETWEEN.split(text), is_latin)]
+    return [(place % 2 == 0, piece) for place, piece in enumerate(found) if piece]
 
 
 def scan(text: str) -> list[str]:

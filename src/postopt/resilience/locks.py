@@ -8,24 +8,26 @@ from threading import Lock
 from weakref import WeakSet
 
 _one_at_a_time = Lock()
+_outer: WeakSet[LockType] = WeakSet()
 _locks: WeakSet[LockType] = WeakSet()
 _held: list[LockType] = []
 
 
-def new_lock() -> LockType:
+def new_lock(*, outer: bool = False) -> LockType:
     """Return a lock for what is done in a moment: a fork waits until nobody holds it.
 
-    Whoever holds one must not wait for another.
+    Whoever holds one must not wait for another, nor make one; but an `outer` one may be held while waiting for one that
+    is not.
     """
     lock = Lock()
     with _one_at_a_time:
-        _locks.add(lock)
+        (_outer if outer else _locks).add(lock)
     return lock
 
 
 def _before_fork() -> None:
     _one_at_a_time.acquire()
-    for lock in list(_locks):
+    for lock in [*_outer, *_locks]:
         lock.acquire()
         _held.append(lock)
 

@@ -1,6 +1,8 @@
 """Embedders that run a model: a tiny one with random weights, made here. Needs torch and transformers."""
 
 import json
+import shutil
+import stat
 
 import numpy as np
 import pytest
@@ -11,7 +13,8 @@ tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not install
 
 from postopt.engagement.embeddings import Embedder, embed  # noqa: E402 - after the skips
 from postopt.engagement.transformers import TransformersEmbedder  # noqa: E402
-from postopt.errors import MissingDependencyError, ModelFileError  # noqa: E402
+from postopt.engine import device as devices  # noqa: E402
+from postopt.errors import BackendUnavailableError, MissingDependencyError, ModelFileError  # noqa: E402
 
 TEXTS = ["one", "two three four five six", "", "one two", "unknown \ud800 words " * 30, "six five four three two one"]
 
@@ -93,7 +96,34 @@ class TestTransformersEmbedder:
             return whole(input_ids=input_ids, **settings)
 
         monkeypatch.setattr(found._model, "forward", small)
-        np.testing.assert_allclose(found.encode(TEXTS), want, rtol=1e-4, atol=1e-5)
+        with pytest.warns(UserWarning, match="halved until they did, at 1 texts"):
+            np.testing.assert_allclose(found.encode(TEXTS), want, rtol=1e-4, atol=1e-5)
+        assert (found.halved, found.batch_size) == (2, 1)
+
+    @pytest.mark.parametrize("message", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when"])
+    def test_takes_other_words_for_short_memory(self, folder, monkeypatch, message):
+        found = TransformersEmbedder(folder)
+
+        def full(**_):
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(found._model, "forward", full)
+        with pytest.raises(MemoryError, match=message):
+            found.encode(["one"])
+
+    def test_measures_no_size_that_does_not_fit(self, folder, monkeypatch):
+        found = TransformersEmbedder(folder, most_tokens=32)
+        loaded = transformers.BertModel.forward
+
+        def small(self, input_ids, **settings):
+            if len(input_ids) > 8:
+                raise torch.OutOfMemoryError("full")
+            return loaded(self, input_ids=input_ids, **settings)
+
+        monkeypatch.setattr(transformers.BertModel, "forward", small)
+        found.measure(TEXTS * 3)
+        assert 1 <= found.batch_size <= 8
+        assert found.halved == 0
 
     def test_passes_other_failures_on(self, folder, monkeypatch):
         found = TransformersEmbedder(folder)
@@ -112,6 +142,8 @@ class TestTransformersEmbedder:
             {"layers": (4,)},
             {"layers": (-1,)},
             {"precision": "fp8"},
+            {"device": "tpu"},
+            {"device": None},
             {"batch_size": 0},
             {"most_tokens": 1},
         ],
@@ -126,6 +158,79 @@ class TestTransformersEmbedder:
         (tmp_path / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes())
         with pytest.raises(ModelFileError, match="no model"):
             TransformersEmbedder(tmp_path)
+
+
+class TestDevice:
+    @pytest.fixture
+    def without(self, monkeypatch):
+        """A machine without a GPU, whatever this one has."""
+        monkeypatch.setattr(torch.nn.Module, "to", _to_cpu(torch.nn.Module.to))
+
+    def test_that_is_asked_for_and_not_there_is_refused(self, folder):
+        with pytest.raises(BackendUnavailableError, match="there is none: the driver sees no device"):
+            TransformersEmbedder(folder, device="cuda", plan=lambda: devices.cpu("the driver sees no device"))
+
+    def test_that_is_asked_for_and_does_not_work_is_refused(self, folder, without):
+        with pytest.raises(BackendUnavailableError, match="cuda, and does not work: scripted failure"):
+            TransformersEmbedder(folder, device="cuda", plan=lambda: GPU)
+
+    def test_is_left_where_it_does_not_work(self, folder, without):
+        found = TransformersEmbedder(folder, plan=lambda: GPU)
+        assert (found.device, found.precision, found.batch_size) == ("cpu", "fp32", 32)
+        assert found.reason == "cuda does not work: scripted failure"
+
+    def test_is_planned(self, folder):
+        plan = devices.DevicePlan("cpu", "bfloat16", 128, "a CPU of the future")
+        found = TransformersEmbedder(folder, plan=lambda: plan)
+        assert (found.device, found.precision, found.batch_size) == ("cpu", "bf16", 128)
+        assert found.reason == "a CPU of the future"
+        chosen = TransformersEmbedder(folder, precision="fp32", batch_size=3, plan=lambda: plan)
+        assert (chosen.precision, chosen.batch_size) == ("fp32", 3)
+
+    def test_cpu_asks_nobody(self, folder):
+        def nobody():
+            raise AssertionError
+
+        found = TransformersEmbedder(folder, device="cpu", plan=nobody)
+        assert (found.device, found.reason, found.on("cpu")) == ("cpu", "asked for", found)
+
+    def test_may_change(self, folder, monkeypatch):
+        asked = iter([GPU, GPU, devices.cpu("gone"), devices.cpu("gone")])
+        monkeypatch.setattr(torch.nn.Module, "to", _to_anywhere(torch.nn.Module.to))
+        first = TransformersEmbedder(folder, layers=(1, 2), most_tokens=16, plan=lambda: next(asked))
+        assert (first.device, first.precision, first.batch_size) == ("cuda", "fp16", 128)
+        assert first.on("auto") is first
+        moved = first.on("cpu")
+        assert (moved.device, moved.precision, moved.batch_size) == ("cpu", "fp32", 32)
+        assert (moved.name, moved.dimension, moved.layers) == (first.name, first.dimension, first.layers)
+        assert moved.on("auto") is moved
+        with pytest.raises(BackendUnavailableError, match="gone"):
+            moved.on("cuda")
+        with pytest.raises(ValueError, match="device"):
+            moved.on("tpu")
+
+    @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+    def test_changes_no_vector_in_fp32(self, folder):
+        here = TransformersEmbedder(folder, device="cpu", precision="fp32", most_tokens=32)
+        there = here.on("cuda")
+        assert there.device == "cuda"
+        np.testing.assert_allclose(there.encode(TEXTS), here.encode(TEXTS), rtol=0, atol=1e-5)
+
+
+GPU = devices.DevicePlan("cuda", "float16", 128, "a GPU", 2**30)
+
+
+def _to_cpu(to):
+    def scripted(self, *place):
+        if place == ("cuda",):
+            raise RuntimeError("scripted failure")
+        return to(self, *place)
+
+    return scripted
+
+
+def _to_anywhere(to):
+    return lambda self, *place: self if place == ("cuda",) else to(self, *place)
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +273,60 @@ class TestOnnxEmbedder:
         with pytest.raises(ModelFileError, match="no exported model"):
             OnnxEmbedder(tmp_path)
 
+    @pytest.mark.parametrize("left", ["tokenizer.json", "model.onnx"])
+    def test_is_not_quantised_from_half_of_it(self, exported, tmp_path, left):
+        from postopt.engagement.onnxruntime import quantize
+
+        shutil.copytree(exported / "fp32", tmp_path / "half")
+        (tmp_path / "half" / left).unlink()
+        with pytest.raises(ModelFileError, match="no exported model"):
+            quantize(tmp_path / "half", tmp_path / "out")
+        assert [path.name for path in tmp_path.iterdir()] == ["half"]
+
+    def test_is_written_for_its_owner_only(self, exported):
+        from postopt.engagement.onnxruntime import quantize
+
+        quantize(exported / "fp32", exported / "new" / "owned")
+        for folder in (exported / "fp32", exported / "new" / "owned"):
+            assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+            assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {
+                "embedder.json": 0o600,
+                "model.onnx": 0o600,
+                "tokenizer.json": 0o600,
+            }
+
+    def test_is_written_to_a_new_or_empty_folder(self, folder, tmp_path):
+        pytest.importorskip("onnx", reason="an export needs onnx")
+        embedder = TransformersEmbedder(folder)
+        (tmp_path / "empty").mkdir()
+        embedder.export(tmp_path / "empty")
+        (tmp_path / "file").write_text("mine")
+        for place in ("empty", "file"):
+            with pytest.raises(ModelFileError, match="is there, and not empty"):
+                embedder.export(tmp_path / place)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file"]
+        assert (tmp_path / "file").read_text() == "mine"
+
+    @pytest.mark.parametrize("error", [OSError(28, "no space left"), KeyboardInterrupt()])
+    def test_is_not_there_after_a_failure(self, folder, tmp_path, monkeypatch, error):
+        pytest.importorskip("onnx", reason="an export needs onnx")
+
+        def fail(_, __, path, **___):
+            with open(path, "wb") as file:
+                file.write(b"half")
+            raise error
+
+        monkeypatch.setattr(torch.onnx, "export", fail)
+        with pytest.raises(type(error)):
+            TransformersEmbedder(folder).export(tmp_path / "out")
+        assert list(tmp_path.iterdir()) == []
+
     def test_says_what_quantising_needs(self, exported, monkeypatch):
         import sys
 
         from postopt.engagement.onnxruntime import quantize
 
         monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
-        with pytest.raises(MissingDependencyError, match="onnx cannot be imported"):
-            quantize(exported / "fp32", exported / "int8")
+        with pytest.raises(MissingDependencyError, match="onnx cannot be imported") as caught:
+            quantize(exported / "fp32", exported / "never")
+        assert "postopt[embed]" in caught.value.hint

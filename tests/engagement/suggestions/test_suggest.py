@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from postopt.engagement.advice import ADVICE
 from postopt.engagement.evidence import EvidenceCatalogue
+from postopt.engagement.ranker import VariantRanker
 from postopt.engagement.suggestions import Suggestion, suggest
 from postopt.engagement.traits import TRAITS
 from postopt.errors import PostDataError
@@ -258,6 +259,16 @@ class TestJudges:
         assert "without_exclamation" not in edits_of(NEWS, ranker=PlainRanker(0.3))
         assert "without_exclamation" in edits_of(NEWS, ranker=PlainRanker(0.3, abstains=True))
 
+    def test_the_librarys_own_ranker_will_do(self):
+        groups = [
+            [(f"What {noun} did next!", 4000, 80), (f"What {noun} did next.", 4000, 160)]
+            for noun in (f"{colour} {animal}s" for colour in "red blue green grey pink".split()
+                         for animal in "cat dog hen fox cow pig owl elk bee ant".split())
+        ]  # fmt: skip
+        found = {s.edit: s for s in suggest(NEWS, ranker=VariantRanker().fit(groups))}
+        assert found["without_exclamation"].p > 0.5
+        assert found["man_woman_he_she"].p is None
+
     def test_a_text_that_a_scorer_forbids_is_not_written(self):
         found = {s.edit: s for s in suggest(NEWS, scorer=StrictScorer())}
         assert not found["without_exclamation"].rewritten
@@ -288,6 +299,14 @@ class TestRefusing:
     def test_what_is_no_catalogue_is_refused(self, catalogue):
         with pytest.raises(ValueError, match="catalogue"):
             suggest(NEWS, catalogue=catalogue)
+
+    @pytest.mark.parametrize("judge", [5, "ranker", [], PlainRanker])
+    def test_a_judge_that_cannot_judge_is_refused(self, judge):
+        with pytest.raises(ValueError, match="scorer"):
+            suggest(NEWS, scorer=judge)
+        if judge is not PlainRanker:
+            with pytest.raises(ValueError, match="ranker"):
+                suggest(NEWS, ranker=judge)
 
     @settings(max_examples=100)
     @given(st.text())
