@@ -90,8 +90,8 @@ class BatchedEmbedder(ABC):
                 self.halved += found.halved
                 self.batch_size = min(self.batch_size, found.batch_size)
             warnings.warn(
-                f"a batch did not fit into memory; batches were halved until they did, at {found.batch_size} texts, "
-                "and every text was embedded",
+                f"a batch did not fit into memory: batches were halved, to {found.batch_size} texts; "
+                "every text was embedded",
                 UserWarning,
                 stacklevel=2,
             )

@@ -158,7 +158,9 @@ class TestShortMemory:
         texts = ["a", "bcdefgh", "", "xyz", "hijklmn", "op", "q", "rstuv"] * 5
         found = Scripted(batch_size=16, room=20)
         assert isinstance(found, Embedder)
-        with pytest.warns(UserWarning, match="did not fit into memory; batches were halved until they did, at 2 texts"):
+        with pytest.warns(
+            UserWarning, match="did not fit into memory: batches were halved, to 2 texts; every text was embedded"
+        ):
             assert found.encode(texts).tolist() == wanted(texts)
 
     @given(st.lists(st.text("abc", max_size=9), max_size=30), st.integers(1, 12), st.integers(9, 60))
@@ -179,12 +181,12 @@ class TestShortMemory:
 
     def test_is_remembered_until_the_size_is_set_anew(self):
         found = Scripted(batch_size=4, room=14)
-        with pytest.warns(UserWarning, match="at 2 texts"):
+        with pytest.warns(UserWarning, match="to 2 texts"):
             found.encode(["abcdefg"] * 8)
         found.encode(["abcdefg"] * 8)
         assert found.tried == [4, 2, 2, 2, 2, 2, 2, 2, 2]
         found.batch_size = 4
-        with pytest.warns(UserWarning, match="at 2 texts"):
+        with pytest.warns(UserWarning, match="to 2 texts"):
             found.encode(["abcdefg"] * 8)
         assert found.halved == 2
 

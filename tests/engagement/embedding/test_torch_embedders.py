@@ -96,7 +96,7 @@ class TestTransformersEmbedder:
             return whole(input_ids=input_ids, **settings)
 
         monkeypatch.setattr(found._model, "forward", small)
-        with pytest.warns(UserWarning, match="halved until they did, at 1 texts"):
+        with pytest.warns(UserWarning, match="halved, to 1 texts"):
             np.testing.assert_allclose(found.encode(TEXTS), want, rtol=1e-4, atol=1e-5)
         assert (found.halved, found.batch_size) == (2, 1)
 

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from postopt.engagement.ranker import VariantRanker
 from postopt.engagement.ranking import RankingEvaluation
 from postopt.engagement.variantmodel import MOST_TEXTS, most_informative
-from postopt.errors import ModelError, ModelFileError, NewerModelError, NotFittedError, OutcomeError
+from postopt.errors import (
+    BackendUnavailableError,
+    ModelError,
+    ModelFileError,
+    NewerModelError,
+    NotFittedError,
+    OutcomeError,
+)
 from postopt.experiments.contrasts import read_groups
 from postopt.experiments.priors import Priors
 
@@ -192,7 +199,17 @@ class TestLearning:
         assert all(len(group) == 7 for group in kept)
 
     @pytest.mark.parametrize(
-        "settings", [{"alpha": 0}, {"alpha": 1}, {"alpha": float("nan")}, {"design_effect": 0.5}, {"seed": -1}]
+        "settings",
+        [
+            {"alpha": 0},
+            {"alpha": 1},
+            {"alpha": float("nan")},
+            {"design_effect": 0.5},
+            {"seed": -1},
+            {"embedder": 3},
+            {"embedder": "all-MiniLM-L6-v2"},
+            {"embedder": Counting},
+        ],
     )
     def test_refuses_settings_that_cannot_be(self, settings):
         with pytest.raises(ValueError, match=next(iter(settings))):
@@ -266,6 +283,41 @@ class TestEmbedders:
                 return np.column_stack([super().encode(texts), np.zeros(len(texts)), np.full(len(texts), 1e20)])
 
         assert 0 <= VariantRanker(embedder=Padded()).fit(contrasts(40)).compare("a", "b").p <= 1
+
+
+class Moving(Counting):
+    def __init__(self, device="cpu"):
+        self.device = device
+
+    def on(self, device):
+        return self if device == self.device else Moving(device)
+
+
+class TestDevice:
+    def test_is_that_of_the_embedder(self):
+        here = VariantRanker(embedder=Moving(), alpha=0.3, design_effect=1.2, seed=5).fit(contrasts(40))
+        there = here.on("cuda")
+        assert (here.embedder.device, there.embedder.device) == ("cpu", "cuda")
+        assert (there.alpha, there.design_effect, there.seed) == (0.3, 1.2, 5)
+        assert there.compare("win prize", "dull report") == here.compare("win prize", "dull report")
+        assert here.on("cpu") is here
+
+    def test_may_be_chosen_before_it_is_fitted(self):
+        with pytest.raises(NotFittedError):
+            VariantRanker(embedder=Moving()).on("cuda").compare("a", "b")
+
+    def test_is_nobody_s_without_an_embedder(self):
+        assert ranker().on("cuda") is ranker()
+
+    def test_stays_where_an_embedder_cannot_be_moved(self):
+        assert ranker(True).on("cpu") is ranker(True)
+        with pytest.raises(BackendUnavailableError, match="embedder counting cannot be moved"):
+            ranker(True).on("cuda")
+
+    @pytest.mark.parametrize("found", [ranker, lambda: ranker(True)], ids=["words", "embedder"])
+    def test_has_a_name(self, found):
+        with pytest.raises(ValueError, match="device"):
+            found().on("tpu")
 
 
 class TestFile:
