@@ -83,7 +83,7 @@ def tests_torch(session: nox.Session) -> None:
         session.install("--no-deps", TORCH)
     except CommandFailed:
         session.skip("no CPU build of torch for this machine")
-    session.install(TORCH, ".[openai]", *groups("tests", "model_server"))
+    session.install(TORCH, ".[openai,embed]", *groups("tests", "model_server"))
     run_tests(session, "-k", "torch or real_server", measured=True)
 
 

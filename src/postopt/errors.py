@@ -55,7 +55,7 @@ The tree::
     +-- ModelError                            a model cannot be learned or asked
     |   +-- NotFittedError                    it was asked before it learned, or has too little to learn from
     |   +-- ModelFileError (ValueError)       a file of a model is truncated, damaged or foreign
-    |       +-- NewerModelError               it was written by a newer version, or with other features
+    |       +-- NewerModelError               it was written by a newer version, or with newer features
     +-- ReplayError (ValueError)              a log of feedback or of experiments that cannot be replayed
     +-- EventBusClosedError                   published to a bus that is closed
 
@@ -393,11 +393,11 @@ class NotFittedError(ModelError):
 
 
 class ModelFileError(ModelError, ValueError):
-    """A file of a model is truncated, damaged or not one of ours; nothing was loaded."""
+    """A file of a model is truncated, damaged, too old or not one of ours; nothing was loaded."""
 
 
 class NewerModelError(ModelFileError):
-    """The model was written by a newer version of postopt, or with another version of the features."""
+    """The model was written by a newer version of postopt, or with features that this one does not know."""
 
 
 class ReplayError(PostoptError, ValueError):

@@ -1,5 +1,6 @@
 import json
 import math
+import multiprocessing
 import threading
 
 import numpy as np
@@ -101,10 +102,18 @@ class TestSilence:
     def test_the_variance_grows_by_a_percent_for_each_day_beyond(self):
         intervals = learned()
         low, high = intervals.around("a", 5.0, 1.0, 0.0)
-        for days in (1, 26, 400):
+        for days in (1, 26, 366):
             wide = intervals.around("a", 5.0, 1.0, (2 + days) * DAY)
             assert (wide[1] - wide[0]) / (high - low) == pytest.approx(math.sqrt(1 + days / 100))
             assert wide[0] < low < 5.0 < high < wide[1]
+
+    def test_after_a_year_they_widen_no_more(self):
+        intervals = learned()
+        widest = intervals.around("a", 5.0, 1.0, 368 * DAY)
+        for now in (369 * DAY, 1e12, 1e300):
+            assert intervals.around("a", 5.0, 1.0, now) == widest
+            low, high = intervals.around_many(["a"], [5.0], [1.0], [now])
+            assert (low[0], high[0]) == widest
 
     def test_a_label_ends_it(self):
         intervals = learned()
@@ -310,3 +319,28 @@ def test_threads_lose_nothing():
         thread.join()
     assert intervals.n == 200 + 4 * 400
     assert [len(row[3]) for row in intervals.state()["learned"]] == [20] * 6
+
+
+def test_a_process_that_is_forked_while_a_thread_asks():
+    """The child must not wait for a lock that a thread held which it does not have."""
+    intervals, asking = learned(), threading.Event()
+
+    class Pages(list):
+        def __iter__(self):
+            asking.set()
+            return super().__iter__()
+
+    def ask():
+        n = 500_000
+        intervals.around_many(Pages(["a", "b"] * (n // 2)), np.zeros(n), np.ones(n), np.zeros(n))
+
+    thread = threading.Thread(target=ask)
+    child = multiprocessing.get_context("fork").Process(target=intervals.around, args=("a", 0.0, 1.0, 0.0))
+    thread.start()
+    asking.wait()
+    child.start()
+    thread.join()
+    child.join(10)
+    ended = child.exitcode
+    child.kill()
+    assert ended == 0

@@ -56,6 +56,7 @@ def test_one_post_and_a_batch_have_equal_features(batch):
     assert many.offsets.dtype == np.int64
     assert len(many.tokens) == many.offsets[-1]
     assert [row_of(many, i) for i in range(len(texts))] == [FEATURES.one(*each) for each in batch]
+    assert all(map(np.array_equal, FEATURES.tokens(texts), (many.tokens, many.offsets)))
 
 
 @given(posts, languages)

@@ -79,7 +79,8 @@ def _page(post: Mapping[str, Any], report: QualityReport) -> str:
     from postopt.quality.display import table  # noqa: PLC0415
 
     verdict = "may be published" if report.fit else "may not be published"
-    return f"── {printable(str(post['id']))}: {verdict}\n\n{printable(table(report))}\n"
+    shown = printable(table(report, post["text"]))
+    return f"── {printable(str(post['id']))}: {verdict}\n\n{shown}\n"
 
 
 def _record(report: QualityReport) -> dict[str, object]:

@@ -11,6 +11,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle, islice
+from statistics import median
 from threading import Lock
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -48,12 +49,25 @@ class Embedded(NamedTuple):
     halved: int
 
 
+class Measured(NamedTuple):
+    """What `measure_batch` gives.
+
+    Attributes:
+        batch_size: the best one.
+        seconds: that its texts took then, in the median; 0 if nothing was measured.
+    """
+
+    batch_size: int
+    seconds: float
+
+
 class BatchedEmbedder(ABC):
     """An `Embedder` that reads tokens, batch by batch. What runs the model is left to those who inherit from it.
 
     Laws:
         - Where a batch does not fit into memory it is halved, and so are all after it, those of later calls too:
           `batch_size` says it. Nothing is lost and no row changes its place.
+        - A text of which the tokenizer reads nothing has a vector of zeros.
         - `halved` counts these, and a call of `encode` that met any warns once (UserWarning), when it has its vectors.
 
     `encode` may be called from several threads.
@@ -101,8 +115,8 @@ class BatchedEmbedder(ABC):
     def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
         """Return the vectors of a batch; raises MemoryError if it does not fit."""
 
-    def _measured(self, texts: Sequence[str], sizes: Iterable[int], clock: Clock) -> int:
-        """Return the size of batches that is the best for such texts."""
+    def _measured(self, texts: Sequence[str], sizes: Iterable[int], clock: Clock) -> Measured:
+        """Return the size of batches that is the best for such texts, and the seconds that some of them took."""
 
         def encode(some: Sequence[str], size: int) -> None:
             self._embedded(some, size, halve=False)
@@ -111,11 +125,16 @@ class BatchedEmbedder(ABC):
 
     def _embedded(self, texts: Sequence[str], batch_size: int, *, halve: bool = True) -> Embedded:
         read = self._tokenizer.read(texts)
+        some = [index for index, tokens in enumerate(read) if tokens]
 
         def run(batch: list[int]) -> Vectors:
-            return self._run(*_padded([read[index] for index in batch]))
+            return self._run(*_padded([read[some[index]] for index in batch]))
 
-        return by_length([len(ids) for ids in read], batch_size, run, dimension=self.dimension, halve=halve)
+        lengths = [len(read[index]) for index in some]
+        found = by_length(lengths, batch_size, run, dimension=self.dimension, halve=halve)
+        vectors = np.zeros((len(read), self.dimension), dtype=np.float32)
+        vectors[some] = found.vectors
+        return found._replace(vectors=vectors)
 
 
 def by_length(
@@ -159,7 +178,7 @@ def measure_batch(
     *,
     sizes: Iterable[int] = BATCH_SIZES,
     clock: Clock = time.perf_counter,
-) -> int:
+) -> Measured:
     """Return the batch size with which these texts are embedded fastest, here and now.
 
     Sizes are tried in turn, round by round, so that whatever else the machine does meets all of them; the least median
@@ -181,7 +200,7 @@ def measure_batch(
     if not tried:
         raise ValueError("sizes is empty; at least one batch size is needed")
     if len(texts) < 2 or len(tried) == 1:
-        return tried[0]
+        return Measured(tried[0], 0.0)
     needed = max(_SAMPLE, tried[-1])
     sample = list(islice(cycle(list(texts)[:: max(len(texts) // needed, 1)]), needed))
     encode(sample[:2], tried[0])  # the first call of a model also loads what it needs
@@ -197,7 +216,8 @@ def measure_batch(
                 del took[size]
             else:
                 took[size].append(clock() - begin)
-    return min(took, key=lambda size: (sorted(took[size])[_ROUNDS // 2], size))
+    seconds, size = min((median(seconds), size) for size, seconds in took.items())
+    return Measured(size, seconds)
 
 
 def _padded(read: Sequence[Sequence[int]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from itertools import repeat
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -26,6 +27,9 @@ NUMBERS: Final = (*(space.name for space in SPACES), *CONTEXT_NAMES, "own level"
 
 OF_ALL: Final = len(SPACES) - OF_PAGE
 """So many of the spaces, the first, say the same on any page."""
+
+# Page, language, type and hour of a post, and how many of the page's labels counted: -1 for all.
+_Alike: TypeAlias = tuple[str, str, str, int, int]
 
 _NOTHING = (0.0,) * OF_PAGE
 _LEVEL = CONTEXT_NAMES.index("level")
@@ -131,25 +135,31 @@ class Experts:
 
     def _standings(self, columns: Columns, nows: Vector) -> tuple[Indices, list[Standing], Matrix]:
         """Return what is known of the posts' pages, and for each post the place of that: posts alike share one."""
-        places: list[int] = []
+        # Of a page all labels count, or so many: what is known of it then is the same.
+        posts: list[_Alike] = list(
+            zip(columns.pages, columns.languages, columns.types, columns.hours.tolist(), repeat(-1))
+        )
+        known = {page: self.baseline.known(page) for page in set(columns.pages)}
+        then = np.array([known[page] for page in columns.pages])
+        for early in np.flatnonzero(nows < then).tolist():
+            history = self.baseline.histories[columns.pages[early]]
+            posts[early] = (*posts[early][:-1], history.counting(float(nows[early])))
+        found: dict[_Alike, int] = {}
+        places = np.array([found.setdefault(post, len(found)) for post in posts], dtype=np.int64)
+        some = np.empty(len(found), dtype=np.int64)
+        some[places] = np.arange(len(places))
         standings: list[Standing] = []
         contexts: list[tuple[float, ...]] = []
-        known = {page: self.baseline.known(page) for page in set(columns.pages)}
-        seen: dict[tuple[str, str, str, int], int] = {}
-        posts = zip(columns.pages, columns.languages, columns.types, columns.hours.tolist(), strict=True)
-        for post, now in zip(posts, nows.tolist(), strict=True):
-            place = seen.get(post)
-            if place is None or now < known[post[0]]:
-                page, language, kind, hour = post
+        pages: dict[tuple[str, str, str, int], Standing] = {}
+        for (page, language, kind, hour, count), now in zip(found, nows[some].tolist(), strict=True):
+            standing = pages.get((page, language, kind, count))
+            if standing is None:
                 standing = self.baseline.standing(page, language=language, type=kind, now=now)
-                place = len(standings)
-                standings.append(standing)
-                contexts.append(numbers_of((), standing, kind, hour, now))
-                if now >= known[page]:
-                    seen[post] = place
-            places.append(place)
+                pages[page, language, kind, count] = standing
+            standings.append(standing)
+            contexts.append(numbers_of((), standing, kind, hour, now))
         table = np.array(contexts).reshape(len(standings), len(CONTEXT_NAMES) + 1)
-        return np.array(places, dtype=np.int64), standings, table
+        return places, standings, table
 
 
 def kind_of(n: int) -> int:

@@ -130,6 +130,10 @@ class PageHistory:
         """All that are kept, in order of publication."""
         return tuple(self._labels)
 
+    def counting(self, now: float) -> int:
+        """Return how many labels counted at a time: as long as it is the same, so is what `at` says."""
+        return sum([label[2] <= now for label in self._labels])
+
     def learn(self, label: Label, *, again: bool = False) -> None:
         """Take a label; `again` in the place of the one with its id, if that is still there."""
         labels = self._labels

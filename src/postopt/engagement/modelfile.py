@@ -44,8 +44,9 @@ class ModelFile(NamedTuple):
 def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model: ModelFile) -> None:
     """Write a model to a folder so that whoever reads it has the model before or this one, whole.
 
-    Whoever writes to the folder at the same time waits. An array's file is named after what it holds, so that none is ever changed; the manifest names them and is replaced
-    at once, after them. Files that it names no longer are removed then. Equal models give equal bytes.
+    An array's file is named after what it holds, so that none is ever changed; the manifest names them and is replaced
+    at once, after them. Files that it names no longer are removed then. Equal models give equal bytes. Others that
+    write to the folder wait.
 
     Args:
         path: of the folder; it is made if it is not there. One that holds anything but a model is refused.

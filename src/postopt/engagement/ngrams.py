@@ -21,6 +21,9 @@ Hashes: TypeAlias = NDArray[np.uint32]
 
 BUCKETS: Final = 2**18
 
+WIDEST: Final = 4 * BUCKETS
+"""No space has more columns, so that higher bits of a hash can be left out: small ints are added sooner."""
+
 # Odd, from Knuth's multiplicative hashing (16 bits): a pair in the other order has another column.
 ODD: Final = 40503
 

@@ -58,7 +58,7 @@ class OnnxEmbedder(BatchedEmbedder):
             texts: a hundred or so.
             clock: of durations, in seconds.
         """
-        self.batch_size = self._measured(texts, BATCH_SIZES, clock)
+        self.batch_size = self._measured(texts, BATCH_SIZES, clock).batch_size
 
     def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
         vectors: Vectors = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]

@@ -32,6 +32,7 @@ COUNTS: Final = ("reactions", "comments", "shares", "reach", "impressions", "cli
 
 # Of these nobody does more than one to a post, so that there cannot be more of them than people who saw it.
 _ONCE = ("reactions", "shares")
+_FROM_TABLES = (float, datetime)
 _TEXTS = ("title", "page", "type", "language")
 
 
@@ -182,7 +183,10 @@ def check_counts(post: Mapping[str, Any], where: str) -> None:  # Any: what a ho
     Raises:
         PostDataError: one is no count, or there are more reactions or shares than people who saw the post.
     """
-    found = {name: read_count(post[name], f"{where}: {name}") for name in COUNTS if post.get(name) is not None}
+    given = [name for name in COUNTS if name in post]
+    if not given:
+        return
+    found = {name: read_count(post[name], f"{where}: {name}") for name in given if post[name] is not None}
     for name in _ONCE:
         if found.get(name, 0.0) > found.get("reach", math.inf):
             raise PostDataError(
@@ -231,16 +235,16 @@ def _read_id(where: str, value: object, *, needed: bool) -> Id:
 
 
 def _optional_text(where: str, name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
     if value is None or _is_nothing(value):
         return ""
-    if not isinstance(value, str):
-        raise PostDataError(f"{where}: {name} is {shown(value)}; a text or None is needed")
-    return value
+    raise PostDataError(f"{where}: {name} is {shown(value)}; a text or None is needed")
 
 
 def _is_nothing(value: object) -> bool:
     """Return whether it is NaN or NaT, what a table holds for nothing: alone of all they differ from themselves."""
-    return isinstance(value, float | datetime) and value != value
+    return isinstance(value, _FROM_TABLES) and value != value  # noqa: PLR0124 - that is what tells
 
 
 def _primary(language: str) -> str:

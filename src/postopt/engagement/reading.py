@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from postopt.engagement.ngrams import Hashes, Indices
+from postopt.engagement.ngrams import WIDEST, Hashes, Indices
 from postopt.engagement.posts import Columns, Row
 from postopt.quality.features import FeatureBatch, FeatureSet
 from postopt.quality.scan import normal, scan
@@ -24,12 +24,15 @@ _MOST_KEPT = 100_000
 # Odd, from xxHash.
 _FIRST, _SECOND, _ALL = 0x9E3779B1, 0x85EBCA77, 0xFFFFFFFF
 
+# Of a hash of a single post these bits are kept.
+_LOWEST = WIDEST - 1
+
 # Numbers of words are told apart up to this power of two.
 _LONGEST = 9
 
 
 class Reading(NamedTuple):
-    """One post, in 32-bit hashes.
+    """One post, in hashes: as many bits of them as there are columns in the widest space.
 
     Attributes:
         tokens: of text, then of title, as written.
@@ -51,7 +54,10 @@ class Reading(NamedTuple):
 
 
 class Readings(NamedTuple):
-    """Many posts: `Reading` for each, the tokens one after another, circumstances a row for each post."""
+    """Many posts: `Reading` for each, but some hashes have all 32 bits; the columns are the same.
+
+    The tokens are one after another, circumstances a row for each post.
+    """
 
     text: Hashes
     text_offsets: Indices
@@ -69,7 +75,7 @@ class _Hashes(dict[str, int]):
     def __missing__(self, token: str) -> int:
         if len(self) >= _MOST_KEPT:
             self.clear()
-        found = self[token] = token_hash(token)
+        found = self[token] = token_hash(token) & _LOWEST
         return found
 
 
@@ -93,6 +99,7 @@ class Reader:
         self._features = features
         self._hashes = _Hashes()
         self._known: dict[tuple[str, str, str, int, int], _Circumstances] = {}
+        self._lengths: dict[tuple[int, int, int, int], tuple[int, int, int]] = {}
 
     def one(self, row: Row) -> Reading:
         """Return one post's hashes."""
@@ -101,10 +108,22 @@ class Reader:
         text, title = list(map(hash_of, spoken)), list(map(hash_of, titled))
         where = (row.page, row.type, row.language, row.hour, row.weekday)
         known = self._known.get(where) or self._met(where)
-        long, longer = min(len(text).bit_length(), _LONGEST), min(len(title).bit_length(), _LONGEST)
-        own = [*known.own, _mixed(known.page, 900 + long)]
-        common = [*known.common, _mixed(known.type, 700 + long), _mixed(known.type, 800 + longer)]
-        return Reading(spoken + titled, text, title, known.page, known.type, own, common)
+        page, kind, own, common = known
+        sizes = (page, kind, len(text).bit_length(), len(title).bit_length())
+        of_page, of_text, of_title = self._lengths.get(sizes) or self._measured(sizes)
+        return Reading(
+            spoken + titled, text, title, page & _LOWEST, kind & _LOWEST, [*own, of_page], [*common, of_text, of_title]
+        )
+
+    def _measured(self, sizes: tuple[int, int, int, int]) -> tuple[int, int, int]:
+        """Return the hashes of a post's lengths: on its page, of its text, and of its title."""
+        if len(self._lengths) >= _MOST_KEPT:
+            self._lengths.clear()
+        page, kind, *lengths = sizes
+        long, longer = (min(length, _LONGEST) for length in lengths)
+        found = _mixed(page, 900 + long), _mixed(kind, 700 + long), _mixed(kind, 800 + longer)
+        self._lengths[sizes] = found
+        return found
 
     def _met(self, where: tuple[str, str, str, int, int]) -> _Circumstances:
         if len(self._known) >= _MOST_KEPT:
@@ -147,9 +166,19 @@ class Reader:
         )  # fmt: skip
 
     def _tokens(self, texts: list[str]) -> tuple[Hashes, Indices]:
+        """Return the tokens of texts; one that is there more than once, as titles are, is read once."""
+        place = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        tokens, offsets = self._found(list(place))
+        if len(place) == len(texts):
+            return tokens, offsets
+        chosen = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
+        sizes = np.diff(offsets)[chosen]
+        ends = np.concatenate([[0], np.cumsum(sizes)])
+        return tokens[np.repeat(offsets[:-1][chosen] - ends[:-1], sizes) + np.arange(ends[-1])], ends
+
+    def _found(self, texts: list[str]) -> tuple[Hashes, Indices]:
         if self._features is not None:
-            batch = self._features.many([text[:MOST_CHARACTERS] for text in texts])
-            return batch.tokens, batch.offsets
+            return self._features.tokens([text[:MOST_CHARACTERS] for text in texts])
         scanned = [_scanned(text) for text in texts]
         sizes = np.fromiter(map(len, scanned), np.int64, len(scanned))
         hashes = map(self._hashes.__getitem__, chain.from_iterable(scanned))
@@ -177,7 +206,7 @@ def _length(offsets: Indices) -> Indices:
 
 def _mixed(key: int, code: int) -> int:
     mixed = (key * _FIRST + code * _SECOND) & _ALL
-    return mixed ^ (mixed >> 15)
+    return (mixed ^ (mixed >> 15)) & _LOWEST
 
 
 def _mixed_many(keys: Indices, codes: Indices | int) -> NDArray[np.uint32]:

@@ -207,7 +207,7 @@ class Origin:
 def evidence_of(
     trait: str, estimate: Estimate, origin: Origin, *, spread: float, found: bool, confirmed: bool | None
 ) -> Evidence:
-    """Return what an estimate says, pulled towards 0 by what effects are usually like, normal with the deviation `spread`."""
+    """Return what an estimate says, pulled towards 0 by what effects are usually like, N(0, spread)."""
     return Evidence(
         trait=trait,
         effect=rounded(shrunk(estimate.effect, spread)),

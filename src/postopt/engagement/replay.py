@@ -82,16 +82,16 @@ def chosen(baselines: Baselines) -> list[Baseline]:
         several = [baselines] if isinstance(baselines, str) or callable(baselines) else baselines
         if not isinstance(several, Iterable):
             raise _unknown(baselines)
-        found = [
-            _named(one, place)
-            for place, one in enumerate(several, 1)
-            if not (isinstance(one, str) and one in _ALWAYS)
-        ]
+        found = [_named(one, place) for place, one in enumerate(several, 1) if not _is_always(one)]
     names: dict[str, Baseline] = {}
     for baseline in found:
         if baseline.says == PAGE_MEDIAN or names.setdefault(baseline.says, baseline) != baseline:
             raise ValueError(f"two baselines are called {shown(baseline.says)}; a mapping gives them different names")
     return list(names.values())
+
+
+def _is_always(baseline: object) -> bool:
+    return isinstance(baseline, str) and baseline in _ALWAYS
 
 
 def _named(baseline: object, place: int) -> Baseline:

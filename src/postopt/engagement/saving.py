@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from postopt.engagement.baseline import PageBaseline
 from postopt.engagement.chances import Chances
-from postopt.engagement.expectation import Experts
+from postopt.engagement.expectation import COLD, NUMBERS, SETTLED, YOUNG, Experts
 from postopt.engagement.heads import Head
 from postopt.engagement.history import Label, PageHistory
 from postopt.engagement.intervals import Intervals
@@ -18,12 +19,14 @@ from postopt.engagement.learned import Learned, Range
 from postopt.engagement.modelfile import ModelFile
 from postopt.engagement.reading import Reader
 from postopt.engagement.words import WordModel
-from postopt.errors import ModelFileError
+from postopt.errors import ModelFileError, shown
 from postopt.quality.features import FEATURES_VERSION, FeatureSet
 
 KIND: Final = "engagement predictor"
 
 VERSIONS: Final = {"format": 1, "features": FEATURES_VERSION}
+
+_KINDS = len((COLD, YOUNG, SETTLED))
 
 # The columns of a page's labels that are floats.
 _FLOATS = ("published", "known", "outcome", "log", "rest", "long")
@@ -74,28 +77,30 @@ def restored(model: ModelFile, features: FeatureSet | None = None) -> Learned:
     """
     try:
         return _restored(model.arrays, model.state, Reader(features))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise ModelFileError("the model's folder does not hold what a predictor writes") from error
 
 
 def _restored(  # Any: arrays, plain JSON
     arrays: Mapping[str, Any], state: Mapping[str, Any], reader: Reader
 ) -> Learned:
-    words = WordModel(state["words"]["noise"])
-    words.usual = state["words"]["usual"]
+    words = WordModel(_number(state["words"]["noise"]))
+    words.usual = _number(state["words"]["usual"])
     for mine, saved in ((words.means, arrays["means"]), (words.variances, arrays["variances"])):
         if mine.shape != saved.shape:
             raise ValueError(f"{saved.shape} weights; {mine.shape} are needed")
         mine[:] = saved
     heads, spreads = state["heads"]
-    heads = [Head(*map(_listed, head)) for head in heads]
-    experts = Experts(_baseline(arrays, state["baseline"]), words, reader, heads, spreads)
+    experts = Experts(
+        _baseline(arrays, state["baseline"]), words, reader, [_head(*head) for head in _all(heads, _KINDS)],
+        [_number(spread) for spread in _all(spreads, _KINDS)],
+    )  # fmt: skip
     languages, longest, first, newest = state["range"]
     told = dict(zip(arrays["told"].tolist(), map(bool, arrays["counted"].tolist()), strict=True))
     return Learned(
-        experts, Intervals.from_state(state["intervals"]), Chances(*map(tuple, state["chances"])),
-        Range(set(languages), longest, first, newest), told, state["arrived"], state["stale"],
-        state["shift"],
+        experts, Intervals.from_state(state["intervals"]), _chances(*state["chances"]),
+        Range(set(languages), _number(longest), _number(first), _number(newest)), told, _number(state["arrived"]),
+        _number(state["stale"]), _number(state["shift"]),
     )  # fmt: skip
 
 
@@ -112,11 +117,36 @@ def _baseline(arrays: Mapping[str, Any], state: Mapping[str, Any]) -> PageBaseli
     ]
     first = 0
     for page, n, known in state["histories"]:
-        baseline.histories[page] = PageHistory(baseline.window, labels[first : first + n], known)
+        baseline.histories[page] = PageHistory(baseline.window, labels[first : first + n], _number(known))
         first += n
-    baseline.kinds.update({(language, kind): (mean, n) for language, kind, mean, n in state["kinds"]})
+    baseline.kinds.update({(language, kind): (_number(mean), n) for language, kind, mean, n in state["kinds"]})
     return baseline
 
 
-def _listed(value: list[float] | float) -> Any:  # Any: a tuple, or a float
-    return tuple(value) if isinstance(value, list) else value
+def _head(weights: list[float], intercept: float, low: list[float], high: list[float]) -> Head:
+    n = len(NUMBERS)
+    return Head(_numbers(weights, n), _number(intercept), _numbers(low, n), _numbers(high, n))
+
+
+def _chances(at: list[float], shares: list[float]) -> Chances:
+    found = Chances(_numbers(at, len(shares)), _numbers(shares, max(len(at), 1)))
+    if not all(0 < share < 1 for share in found.share):
+        raise ValueError("a share is not between 0 and 1")
+    return found
+
+
+def _numbers(values: list[float], n: int) -> tuple[float, ...]:
+    return tuple(map(_number, _all(values, n)))
+
+
+def _number(value: Any) -> Any:  # Any: plain JSON
+    """Return a number as it is, so that it is written again as it was read."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise ValueError(f"{shown(value)} is no finite number")
+    return value
+
+
+def _all(values: Any, n: int) -> Any:  # Any: plain JSON
+    if not isinstance(values, list) or len(values) != n:
+        raise ValueError(f"{shown(values)} has not {n} values")
+    return values

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from postopt._checks import check_count
 from postopt._optional import needs
 from postopt.clock import Clock
-from postopt.engagement.batches import BATCH_SIZES, BATCH_SIZES_GPU, BatchedEmbedder
+from postopt.engagement.batches import BATCH_SIZES, BATCH_SIZES_GPU, BatchedEmbedder, Measured
 from postopt.engagement.embeddings import Vectors, check_device
 from postopt.engagement.tokenizers import Tokenizer
 from postopt.engine import device as devices
@@ -136,11 +136,11 @@ class TransformersEmbedder(BatchedEmbedder):
         Raises:
             MemoryError: not even the smallest batches fit.
         """
-        exact, took, size = self._tried("fp32", texts, clock)
-        rounded, took_rounded, _ = self._tried("fp16" if self._planned == "fp16" else "bf16", texts, clock)
-        if took_rounded >= took or not _alike(exact, rounded):
+        exact, best = self._tried("fp32", texts, clock)
+        rounded, rounded_best = self._tried("fp16" if self._planned == "fp16" else "bf16", texts, clock)
+        if rounded_best.seconds >= best.seconds or not _alike(exact, rounded):
             self._use("fp32")
-            self.batch_size = size
+            self.batch_size = best.batch_size
 
     def export(self, folder: str | Path) -> None:
         """Write the model, whole or not at all, to a folder that `OnnxEmbedder` reads.
@@ -155,7 +155,7 @@ class TransformersEmbedder(BatchedEmbedder):
         """
         from postopt.engagement.onnx import write_exported  # noqa: PLC0415 - needs a library that embedding does not
 
-        about = {"name": self.name, "dimension": self.dimension, "most_tokens": self._most_tokens}
+        about: dict[str, str | int] = {"name": self.name, "dimension": self.dimension, "most_tokens": self._most_tokens}
         write_exported(folder, about, (self._folder / "tokenizer.json").read_bytes(), self._export)
 
     def _export(self, file: Path) -> None:
@@ -182,13 +182,12 @@ class TransformersEmbedder(BatchedEmbedder):
         self._model = self._model.to(_PRECISIONS[precision])
         self.precision = precision
 
-    def _tried(self, precision: str, texts: Sequence[str], clock: Clock) -> tuple[Vectors, float, int]:
-        """Use a precision and the best batch size for it; return the vectors, the seconds they took, and that size."""
+    def _tried(self, precision: str, texts: Sequence[str], clock: Clock) -> tuple[Vectors, Measured]:
+        """Use a precision and the best batch size for it; return the vectors, that size and how long it took."""
         self._use(precision)
-        self.batch_size = self._measured(texts, BATCH_SIZES_GPU if self.device == "cuda" else BATCH_SIZES, clock)
-        begin = clock()
-        vectors = self.encode(texts)
-        return vectors, clock() - begin, self.batch_size
+        best = self._measured(texts, BATCH_SIZES_GPU if self.device == "cuda" else BATCH_SIZES, clock)
+        self.batch_size = best.batch_size
+        return self.encode(texts), best
 
     def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
         pooled = _Pooled(self._model, self.layers)

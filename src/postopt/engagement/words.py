@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from postopt.engagement.ngrams import (
     BUCKETS,
     ODD,
+    WIDEST,
     Indices,
     Rows,
     Vector,
@@ -71,7 +72,7 @@ class Space(NamedTuple):
 
 
 # Words of a page are many more than words are: 119 pages of three months have a million.
-_CROSSED: Final = 4 * BUCKETS
+_CROSSED: Final = WIDEST
 _MASK, _WIDE = BUCKETS - 1, _CROSSED - 1
 
 SPACES: Final = (

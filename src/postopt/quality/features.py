@@ -25,9 +25,9 @@ FEATURES_VERSION: Final = 1
 
 FEATURE_NAMES: Final = tuple(column.name for column in COLUMNS)
 
-# Arbitrary: distinct tokens that are remembered between calls, at some 500 bytes each; calls that may go on at once
+# Arbitrary: distinct tokens that are remembered between calls, at some 400 bytes each; calls that may go on at once
 # before one starts with an empty memory; and characters of a batch that are read at once.
-_MOST_TOKENS = 65_536
+_MOST_TOKENS = 200_000
 _MOST_TABLES = 4
 _CHUNK = 500_000
 
@@ -132,6 +132,21 @@ class FeatureSet:
         if languages is not None:
             tags = [tag if language is None else language for tag, language in zip(tags, languages, strict=True)]
         return FeatureBatch(values, tokens, np.concatenate([[0], np.cumsum(lengths)]), tuple(tags))
+
+    def tokens(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Integers]:
+        """Return the `tokens` and `offsets` that `many` finds, without the values, in half the time.
+
+        Raises:
+            ValueError: a text is no str.
+        """
+        texts = [normal(_checked(text)) for text in texts]
+        table = self._table()
+        parts = [table.read(texts[start:end]) for start, end in _cut(texts)]
+        numbers = np.concatenate([part.numbers for part in parts])
+        lengths = np.concatenate([part.lengths for part in parts])
+        tokens = table.arrays().hashes[numbers]
+        self._give_back(table)
+        return tokens, np.concatenate([[0], np.cumsum(lengths)])
 
     def _part(self, texts: Sequence[str], given: Places) -> tuple[Float32s, npt.NDArray[np.uint32], Integers, Places]:
         texts = [normal(text) for text in texts]

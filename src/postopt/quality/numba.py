@@ -1,7 +1,7 @@
 """Tokens found by compiled code: those of the texts in Latin letters, nine posts in ten.
 
-The rules are those of `scan` for Latin letters; a property test compares the two. A text with emoji or in another
-script is read by `scan`, but for those of its words that are in Latin letters. Compiled at the first call, which takes several seconds.
+The rules are those of `scan` for Latin letters; a property test compares the two. Emoji and other scripts are read by
+`scan`, with the words around them. Compiled at the first call, which takes several seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from postopt._optional import needs
 from postopt.quality.scan import TITLES, is_latin, pieces
-from postopt.quality.table import Scanned, TokenTable
+from postopt.quality.table import WIDTH, Scanned, TokenTable
 
 with needs("numba"):
     import numba
@@ -315,6 +315,14 @@ def _scan(
     return total
 
 
+@numba.njit
+def _sum(rows: Any, numbers: Any, offsets: Any, sums: Any) -> Any:  # pragma: no cover
+    for text in range(len(sums)):
+        for i in range(offsets[text], offsets[text + 1]):
+            for word in range(rows.shape[1]):
+                sums[text, word] += rows[numbers[i], word]
+
+
 class NumbaTable(TokenTable):
     """Tokens that are mostly found by compiled code; the same tokens, in an order of numbers of its own.
 
@@ -358,6 +366,12 @@ class NumbaTable(TokenTable):
             numbers = scanned.numbers[ends[place] - lengths[place] : ends[place]]
             distinct[place] = len(set(numbers.tolist()))
         return Scanned(scanned.numbers, lengths, distinct)
+
+    def sums(self, numbers: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """Return the sum of the rows of each text's tokens."""
+        sums = np.zeros((len(offsets) - 1, WIDTH), "<u8")
+        _sum(self.arrays().rows, numbers, offsets, sums)
+        return sums
 
     @staticmethod
     def _merged(plain: npt.NDArray[np.bool_], found: Scanned, rest: Scanned) -> Scanned:

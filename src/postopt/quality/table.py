@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import accumulate, chain
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +24,11 @@ FIRST_CATEGORY: Final = 4 * WIDTH
 
 _ROW = struct.Struct(f"<{len(LANES)}H{8 * WIDTH - 2 * len(LANES)}x")
 _ROW_MASK = (1 << 64 * WIDTH) - 1
+
+
+# What is repeated is short: an emoji at the end, a call to action. Characters, and texts remembered; both arbitrary.
+_SHORT = 40
+_scan_short = lru_cache(maxsize=8192)(scan)
 
 
 class Scanned(NamedTuple):
@@ -72,13 +78,16 @@ class TokenTable(dict[str, int]):
         self.packed: list[int] = []
         self.hashed: list[int] = []
         self._places: list[int] = []
+        # Of a hundred tokens one counts for something that none before it did; the others share its int.
+        self._rows: dict[int, int] = {}
         self._arrays = Arrays(np.zeros((0, WIDTH), "<u8"), np.zeros(0, np.uint32), np.zeros(0, np.int32))
         self._filled = 0
 
     def __missing__(self, token: str) -> int:
         number = len(self.packed)
         place = LISTED.number(token.casefold())
-        self.packed.append(int.from_bytes(_ROW.pack(*row(token)), "little") | LISTED.packed[place])
+        packed = int.from_bytes(_ROW.pack(*row(token)), "little") | LISTED.packed[place]
+        self.packed.append(self._rows.setdefault(packed, packed))
         self.hashed.append(token_hash(token))
         self._places.append(place)
         self[token] = number
@@ -86,10 +95,19 @@ class TokenTable(dict[str, int]):
 
     def read(self, texts: Sequence[str]) -> Scanned:
         """Return the tokens of normal texts, by number."""
-        found = [scan(text) for text in texts]
+        found = [_scan_short(text) if len(text) <= _SHORT else scan(text) for text in texts]
         lengths = np.array([len(tokens) for tokens in found], np.int64)
         numbers = np.fromiter(map(self.__getitem__, chain.from_iterable(found)), np.int32, int(lengths.sum()))
         return Scanned(numbers, lengths, np.array([len(set(tokens)) for tokens in found], np.int64))
+
+    def sums(self, numbers: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        """Return the sum of the rows of each text's tokens, (n, WIDTH); those of text i begin at `offsets[i]`."""
+        sums = np.zeros((len(offsets) - 1, WIDTH), "<u8")
+        filled = np.flatnonzero(np.diff(offsets))
+        if len(filled):
+            # reduceat has no sum of nothing, so texts without tokens are left out.
+            sums[filled] = np.add.reduceat(self.arrays().rows[numbers], offsets[filled], axis=0)
+        return sums
 
     def arrays(self) -> Arrays:
         """Return what the tokens count for, for a batch; valid until another token is looked up."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
 from postopt.quality.columns import CATEGORIES, LANES
-from postopt.quality.lexicon import FUNCTION_WORDS, WORDS
+from postopt.quality.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
 from postopt.quality.scan import EMOJI
 from postopt.quality.syllables import english_syllables, spanish_syllables
 
@@ -130,7 +130,7 @@ def _mark(written: str) -> dict[str, int]:
     return found
 
 
-@cache
+@lru_cache(maxsize=len(LANGUAGES))
 def categories(language: str) -> dict[str, tuple[int, ...]]:
     """Return the places in `CATEGORIES` of each word that is on a list of this language."""
     found: dict[str, tuple[int, ...]] = {}

@@ -144,13 +144,10 @@ def values_of_batch(
     """
     n = len(offsets) - 1
     filled = np.flatnonzero(np.diff(offsets))
-    sums, first, last = np.zeros((3, n, WIDTH), "<u8")
-    if len(filled):
-        # reduceat has no sum of nothing, so texts without tokens are left out.
-        rows = table.arrays().rows
-        sums[filled] = np.add.reduceat(rows[numbers], offsets[filled], axis=0)
-        first[filled] = rows[numbers[offsets[filled]]]
-        last[filled] = rows[numbers[offsets[filled + 1] - 1]]
+    rows, sums = table.arrays().rows, table.sums(numbers, offsets)
+    first, last = np.zeros((2, n, WIDTH), "<u8")
+    first[filled] = rows[numbers[offsets[filled]]]
+    last[filled] = rows[numbers[offsets[filled + 1] - 1]]
     total, first, last = (fields.view("<u2") for fields in (sums, first, last))
     places = np.where(languages < 0, _told_each(total), languages)
     said, asks = _categories(table, numbers, offsets, places)
@@ -160,18 +157,21 @@ def values_of_batch(
         sizes[0],
         np.where(sizes[0] > 0, sizes[1] + 1, 0),
         sentences,
-        *total[:, : len(OF_TOKENS)].T,
+        total[:, : len(OF_TOKENS)],
         *(first[:, _LANE[lane]] > 0 for lane in _STARTS),
         asks,
         *(last[:, _LANE[lane]] > 0 for lane in _ENDS),
         places == 0,
         places == 1,
         *_shares_each(total, sentences, sizes, places),
-        *said.T,
+        said,
     ]
     values = np.empty((n, len(COLUMNS)), np.float32)
-    for place, column in enumerate(columns):
-        values[:, place] = column
+    place = 0
+    for some in columns:
+        end = place + (some.shape[1] if some.ndim == 2 else 1)
+        values[:, place:end] = some.reshape(n, end - place)
+        place = end
     return values, places
 
 

@@ -34,6 +34,7 @@ class Scripted(BatchedEmbedder):
         self.tried.append(len(ids))
         if ids.size > self.room:
             raise MemoryError(f"{ids.size} tokens")
+        assert mask.any(axis=1).all()
         assert not ids[mask == 0].any()
         return np.column_stack([mask.sum(axis=1), ids.sum(axis=1)]).astype(np.float32)
 
@@ -108,14 +109,14 @@ class TestMeasuring:
             nonlocal now
             now += {1: 5.0, 4: 3.0, 8: 2.0, 16: 2.0}[size]
 
-        assert measure_batch(encode, ["text"] * 50, sizes=(16, 8, 4, 1), clock=lambda: now) == 8
+        assert measure_batch(encode, ["text"] * 50, sizes=(16, 8, 4, 1), clock=lambda: now) == (8, 2)
 
     def test_is_not_done_on_nothing(self):
         def encode(*_):
             raise AssertionError
 
-        assert measure_batch(encode, ["one"], sizes=(8, 4)) == 4
-        assert measure_batch(encode, ["one", "two"], sizes=(8,)) == 8
+        assert measure_batch(encode, ["one"], sizes=(8, 4)) == (4, 0)
+        assert measure_batch(encode, ["one", "two"], sizes=(8,)) == (8, 0)
 
     def test_uses_as_many_texts_as_the_largest_size(self):
         seen = []
@@ -136,12 +137,12 @@ class TestMeasuring:
                 raise MemoryError
             now += 10 - size
 
-        assert measure_batch(encode, ["text"] * 9, sizes=(4, 8, 16, 32), clock=lambda: now) == 8
+        assert measure_batch(encode, ["text"] * 9, sizes=(4, 8, 16, 32), clock=lambda: now) == (8, 2)
         assert tried[1:] == [4, 8, 16, 32, 4, 8, 4, 8]
 
     def test_fails_where_nothing_fits(self):
-        def encode(_, size):
-            if size:
+        def encode(texts, _):
+            if len(texts) > 2:
                 raise MemoryError
 
         with pytest.raises(MemoryError):
@@ -174,7 +175,7 @@ class TestShortMemory:
 
     def test_is_said_once_a_call_and_counted(self):
         found = Scripted(batch_size=16, room=20)
-        with pytest.warns(UserWarning) as told:
+        with pytest.warns(UserWarning, match="halved") as told:
             found.encode(["abcdefg"] * 40)
         assert [warning.filename for warning in told] == [__file__]
         assert (found.halved, found.batch_size) == (3, 2)
@@ -209,5 +210,6 @@ class TestShortMemory:
     def test_is_not_spoken_of_where_there_is_enough(self):
         found = Scripted()
         assert found.encode([]).shape == (0, 2)
+        assert found.encode(["", ""]).tolist() == [[0, 0], [0, 0]]
         assert found.encode(["ab", ""]).tolist() == wanted(["ab", ""])
         assert found.halved == 0

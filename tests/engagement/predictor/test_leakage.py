@@ -80,7 +80,7 @@ class TestTheFuture:
 
     def test_context_of_past_posts_is_the_one_they_had(self, past_posts):
         """What `fit` was told of a post when it learned is what a predictor of only the posts before says of it."""
-        columns, _ = in_order(read_posts(past_posts, target="engagement"))
+        columns, *_ = in_order(read_posts(past_posts, target="engagement"))
         whole = EngagementPredictor().fit(past_posts)._state.experts.baseline
         for place in range(500, 520):
             row = columns.row(place)

@@ -154,6 +154,17 @@ class TestHistory:
         assert past.columns("photo", 21)[hour] > past.columns("photo", 1)[hour]
         assert past.columns("event", 12)[kind] == 0
 
+    def test_what_is_known_changes_only_with_how_many_labels_count(self):
+        history = PageHistory(5)
+        for i in range(20):
+            history.learn(self.label(i, outcome=float(i % 7)))
+        known = {}
+        for now in np.arange(-1.0, 120.0, 0.5):
+            past = history.at(now)
+            found = None if past is None else (past.n, past.median, past.newest)
+            assert known.setdefault(history.counting(now), found) == found
+        assert len(known) == 11
+
     def test_kept_answers_are_bounded(self):
         history = PageHistory(50)
         history.learn(self.label(0))

@@ -2,13 +2,14 @@
 
 import gc
 import math
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
-from postopt.engagement.posts import read_posts
+from postopt.engagement.posts import COUNTS, read_posts
 from postopt.engagement.predictor import EngagementPredictor
 from postopt.errors import NotFittedError, PostDataError
 from postopt.quality.features import FeatureSet
@@ -102,6 +103,13 @@ class TestOneAndMany:
             assert (single.basis, single.in_range) == (many.basis, many.in_range)
             assert many.reasons == ()
 
+    def test_give_the_same_of_posts_from_between_the_labels(self, fitted, past_posts):
+        posts = past_posts[::7]
+        for post, many in zip(posts, fitted.predict_many(posts), strict=True):
+            single = fitted.predict(post)
+            for name in ("median", "baseline", "p_above_baseline"):
+                assert math.isclose(getattr(single, name), getattr(many, name), rel_tol=1e-5, abs_tol=1e-5)
+
     def test_another_reader_gives_the_same(self, saved, later_posts):
         posts = self.posts(later_posts)[:100]
         compiled = EngagementPredictor.load(saved, features=FeatureSet())
@@ -148,6 +156,18 @@ class TestRange:
         now, later = fitted.predict(one()), fitted.predict(one(published=LATER + timedelta(days=60)))
         assert "the last label came 60 days before" in later.basis
         assert later.high / later.low > now.high / now.low
+
+    @pytest.mark.parametrize("year", [2040, 2999, 9999])
+    def test_silence_widens_for_a_year_and_no_longer(self, fitted, year):
+        def width(published):
+            found = fitted.predict(one(published=published))
+            assert found.high == pytest.approx(fitted.predict_many([one(published=published)])[0].high, rel=1e-5)
+            return math.log1p(found.high) - math.log1p(found.low), found.in_range
+
+        far, in_range = width(datetime(year, 12, 31, tzinfo=UTC))
+        now, _ = width(LATER)
+        assert not in_range
+        assert now < far < 2.5 * now
 
     def test_a_post_of_ours_without_a_time_is_published_now(self, saved):
         predictor = EngagementPredictor.load(saved, clock=LATER.timestamp)
@@ -322,16 +342,117 @@ class TestEvaluate:
         with pytest.raises(PostDataError, match="2 of the posts were learned from"):
             fitted.evaluate(past_posts[:2])
 
-    def test_unknown_baselines_are_refused(self, fitted, later_posts):
-        with pytest.raises(ValueError, match="baselines has 'x'"):
-            fitted.evaluate(later_posts, baselines=["x"])
+    def test_posts_from_the_future_are_refused(self, fitted, later_posts):
+        far = [*later_posts[:3], {**later_posts[3], "published": datetime(2999, 1, 1, tzinfo=UTC)}]
+        with pytest.raises(PostDataError, match="'later 3' has an outcome and a time in the future"):
+            fitted.evaluate(far)
+
+    @pytest.mark.parametrize(
+        "bad",
+        [["x"], "x", ["usual", 3], 3, None, [None], [["usual"]], [{}], {"mine": "usual"}, {"mine": 3}, [b"usual"]],
+    )
+    def test_unknown_baselines_are_refused(self, fitted, later_posts, bad):
+        with pytest.raises(ValueError, match="allowed: page_median, median, usual, kind, a function of a post"):
+            fitted.evaluate(later_posts, baselines=bad)
+
+    @pytest.mark.parametrize("name", ["", 3, None])
+    def test_names_of_baselines_are_texts(self, fitted, later_posts, name):
+        with pytest.raises(ValueError, match="a baseline's name"):
+            fitted.evaluate(later_posts, baselines={name: len})
+
+    def test_baselines_of_ones_own(self, fitted, later_posts):
+        """They are given the posts as they are, in order of time, and are compared with as all others."""
+        asked = []
+
+        def last_years_mean(post):
+            asked.append(post)
+            return np.float64(100)
+
+        posts = later_posts[:60]
+        given = ["median", "usual", "page_median", last_years_mean, "usual", lambda post: post["outcome"]]
+        found = fitted.evaluate(posts[::-1], baselines=given)
+        names = [against.name for against in found.against]
+        assert names == ["the page's median", "the usual outcome of all posts", "last_years_mean", "baseline 6"]
+        assert found.against[3].mae == 0
+        assert all(mine is theirs for mine, theirs in zip(asked, posts, strict=True))
+        named = fitted.evaluate(posts, baselines={"what we guessed": last_years_mean})
+        assert named.against[1]._replace(name="last_years_mean") == found.against[2]
+        assert "than what we guessed (" in named.sentence
+
+    @pytest.mark.parametrize("alone", ["usual", lambda _: 3])
+    def test_one_baseline_needs_no_list(self, fitted, later_posts, alone):
+        alike = fitted.evaluate(later_posts[:60], baselines=[alone])
+        assert fitted.evaluate(later_posts[:60], baselines=alone).against == alike.against
+        assert len(alike.against) == 2
+
+    def test_the_pages_median_is_always_there(self, fitted, later_posts):
+        for name in ("median", "page_median"):
+            found = fitted.evaluate(later_posts[:60], baselines=[name])
+            assert [against.name for against in found.against] == ["the page's median"]
+
+    def test_names_that_read_well(self, fitted, later_posts):
+        says = fitted.evaluate(later_posts, baselines=["usual", "kind"]).sentence
+        assert "They are better than the usual outcome of all posts (mean error" in says
+        assert "They are better than the mean of posts of the same language and type (mean error" in says
+
+    def test_two_baselines_of_one_name(self, fitted, later_posts):
+        with pytest.raises(ValueError, match="two baselines are called 'len'"):
+            fitted.evaluate(later_posts, baselines=[len, len])
+        with pytest.raises(ValueError, match='two baselines are called "the page\'s median"'):
+            fitted.evaluate(later_posts, baselines={"the page's median": len})
+
+    @pytest.mark.parametrize("bad", [-1, math.nan, math.inf, "3", None, True])
+    def test_a_baseline_that_says_what_is_no_count(self, fitted, later_posts, bad):
+        with pytest.raises(PostDataError, match="what mine says of the post with id 'later 0' is"):
+            fitted.evaluate(later_posts, baselines={"mine": lambda _: bad})
 
     def test_no_posts(self, fitted):
         with pytest.raises(PostDataError):
             fitted.evaluate([])
 
 
+class TestCounts:
+    @pytest.mark.parametrize(
+        "changes", [{name: -5} for name in COUNTS] + [{"comments": math.nan}, {"shares": 9, "reach": 8}]
+    )
+    def test_that_cannot_be_are_refused_everywhere(self, fitted, past_posts, later_posts, changes):
+        bad = later_posts[0] | changes
+        for ask in (
+            lambda: EngagementPredictor().fit([*past_posts, bad]),
+            lambda: fitted.learn(bad, 3, LATER + timedelta(days=9)),
+            lambda: fitted.predict(bad),
+            lambda: fitted.predict_many([later_posts[1], bad]),
+            lambda: fitted.evaluate([later_posts[1], bad]),
+        ):
+            with pytest.raises(PostDataError, match=f"{next(iter(changes))} is "):
+                ask()
+
+    def test_that_can_be_change_nothing(self, fitted, later_posts):
+        more = dict.fromkeys(COUNTS, 0) | {"reach": 10**12, "clicks": None}
+        assert fitted.predict_many([post | more for post in later_posts]) == fitted.predict_many(later_posts)
+
+
 class TestThreads:
+    def test_a_page_is_known_at_every_step_of_learning(self, learning, later_posts):
+        """Between any two lines that learn, a reader finds what the page's posts usually get."""
+        baseline, post, found = learning._state.experts.baseline, later_posts[0], []
+
+        def step(_, event, __):
+            found.append(baseline.standing(post["page"], language="en", type="photo", now=LATER.timestamp()).n)
+            return step
+
+        def follow(frame, event, _):
+            return step if frame.f_code is type(baseline).learn.__code__ else None
+
+        before = sys.gettrace()
+        sys.settrace(follow)
+        try:
+            learning.learn(post, 5, post["published"] + timedelta(days=1))
+        finally:
+            sys.settrace(before)
+        assert len(found) > 5
+        assert set(found) == {50}
+
     def test_predicting_while_another_learns(self, learning, later_posts):
         failed = []
 
