@@ -36,6 +36,7 @@ _EXCEPTIONS: Final = {
 }
 _VOWELS = re.compile(r"[aeiouy]+")
 _SILENT = re.compile(
+    r"(?=[eua])(?:"  # what it may begin with, so that the rules are not tried at other letters
     r"(?<=[^aeiouy])e$"
     r"|(?<=[^aeiouysxzcgh])es$|(?<=[^aeiouycs]h)es$"  # makes, but not dishes
     r"|(?<=[^aeiouydt])ed$"
@@ -43,6 +44,7 @@ _SILENT = re.compile(
     r"|(?<=[^aeiouyl])e(?=ments?$)"  # movement, but not element
     r"|(?<=[^aeiouy])e(?=ly$|less|ness|ful|some|where|how|times?$|body|ball|town|styles?$|craft|lines?$|work|made|cast|well|hold|play)"
     r"|(?<=[^aeiouy])e(?=s?m[ae]n$)|(?<=ic)a(?=lly$)"  # spokesman, basically
+    r")"
 )
 _CONSONANT_Y = re.compile(r"(?<=[aeiou])y(?=[aeiou])|^y|y(?=[aeou])")
 _TWO = re.compile(
@@ -55,6 +57,8 @@ _TWO = re.compile(
     r"|(?<![qg])u(?:a|o)|(?<![qg])u(?:en|el)"  # annual, duo, influence
     r"|[drnh]eo|eum|cha(?=o)|oe[mt]|^creat(?!ur)|^react|^reun|reali[stz]|theat|suic|ruin|tuit"  # video, chaos, poem
 )
+# What a word has in which `_TWO` finds something: two vowels together, or one of the ends that it lists.
+_HAS_TWO = re.compile(r"[aeiouy]{2}|(?:l(?:es?|ed)|re|ms?)$")
 _SILENT_U = re.compile(r"(?<=[qg])u(?=[eiéí])")
 # A centre, or a run of i and u that has none beside it.
 _NUCLEI = re.compile(r"[aeoáéóíú]|(?<![aeoáéóíú])(?<![aeoáéóíú]h)(?<![iuü])[iuü](?:h?[iuü])*+(?!h?[aeoáéóíú])")
@@ -70,9 +74,13 @@ def english_syllables(word: str) -> int:
         return known
     if word.startswith("every"):
         word = f"evry{word[5:]}"
-    word = _CONSONANT_Y.sub("j", word)
-    spoken = _SILENT.sub("", word) if len(word) > 2 else word
-    return max(len(_VOWELS.findall(spoken)) + len(_TWO.findall(word)), 1)
+    if "y" in word:
+        word = _CONSONANT_Y.sub("j", word)
+    spoken = word
+    if len(word) > 2 and ("e" in word or "ically" in word):
+        spoken = _SILENT.sub("", word)
+    two = len(_TWO.findall(word)) if _HAS_TWO.search(word) else 0
+    return max(len(_VOWELS.findall(spoken)) + two, 1)
 
 
 def spanish_syllables(word: str) -> int:
