@@ -151,7 +151,7 @@ def analyze_many(
         ranker: a fitted `VariantRanker`, or None. With an embedder it costs far more than all else.
         scorer: a `QualityScorer`, or None. It costs far more than features and prediction together.
         suggest: whether to look for edits that experiments speak for.
-        features: reads the texts: one with a compiled scan (`quality.race`) does it sooner.
+        features: reads the texts, the predictor's unless given; one with a compiled scan (`quality.race`) is sooner.
         device: where the ranker's embedder computes: "auto" leaves it where it is, "cpu" or "cuda" moves it. All else
             runs on the CPU.
         batch_rows: most posts held at one time.
@@ -168,7 +168,7 @@ def analyze_many(
         raise ValueError(f'device is {shown(device)}; "auto", "cpu" or "cuda" is needed')
     if isinstance(posts, _NOT_POSTS) or not (_speaks_arrow(posts) or isinstance(posts, Iterable)):
         raise PostDataError(f"posts is {shown(posts)}; a collection of posts, or a table, is needed")
-    reads = FeatureSet() if features is None else features
+    reads = features or getattr(predictor, "features", None) or FeatureSet()
     analyst = Analyst(predictor, _placed(ranker, device), scorer, suggest, reads)
     return _of_table(analyst, posts, batch_rows) if _speaks_arrow(posts) else _of_items(analyst, posts, batch_rows)
 

@@ -102,7 +102,7 @@ class EngagementPredictor:
         self.maturity = check_amount("maturity", maturity, "seconds")
         self.window = check_count("window", window)
         self.pages = check_count("pages", pages)
-        self._features = features
+        self.features = features
         check_callable("clock", clock, "returns seconds since the epoch")
         self._clock = clock
         self._lock = new_lock(outer=True)
@@ -129,7 +129,7 @@ class EngagementPredictor:
             )
         self._check_past(columns)
         baseline = PageBaseline(window=self.window, maturity=self.maturity, pages=self.pages)
-        experts = Experts(baseline, WordModel(), Reader(self._features))
+        experts = Experts(baseline, WordModel(), Reader(self.features))
         learned = fitting.fit(columns, keys, self.seed, experts, Intervals(self.coverage))
         with self._lock:
             self._state = learned
@@ -217,7 +217,7 @@ class EngagementPredictor:
         self._check_past(columns)
         with self._lock:
             model = model_of(self._learned())
-        copied = restored(model, self._features)
+        copied = restored(model, self.features)
         return replay.evaluated(copied, columns, keys, [given[place] for place in places], chosen)
 
     def save(self, path: str | Path) -> None:
