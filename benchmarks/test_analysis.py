@@ -2,9 +2,9 @@
 
     python benchmarks/test_analysis.py [FACEBOOK_PAGES.csv.gz]
 
-A predictor is fitted on 40,000 real posts. 20,000 that follow a day later and more, so that no label becomes known among
+A predictor is fitted on 40,000 real posts. 20,000 that follow a day later and more, so that no label comes among
 them, are analysed in turn in one process: features and prediction, no reports. CPU time of one core, the median of the
-rounds with the least and the largest; words were read in an earlier round, but for the column "cold". Without pyarrow or
+rounds with the least and the largest; words were read in an earlier round, but for the last column. Without pyarrow or
 numba their rows are left out.
 """
 
