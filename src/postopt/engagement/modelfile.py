@@ -25,9 +25,6 @@ MANIFEST: Final = "manifest.json"
 
 _FORMAT = "postopt model"
 
-# Models that may take each other's place while one is read; arbitrary.
-_MOST_TRIES = 100
-
 
 class ModelFile(NamedTuple):
     """What a model's folder holds.
@@ -95,21 +92,18 @@ def read_model(path: str | Path, kind: str, versions: Mapping[str, int]) -> Mode
         NewerModelError: a newer version of something wrote it.
     """
     folder = Path(path)
+    try:
+        return _read(folder, kind, versions)
+    except ModelFileError as error:
+        if not isinstance(error.__cause__, FileNotFoundError) or not folder.is_dir():
+            raise
+    # A file is gone: most often because another model took its place between manifest and arrays. None does now.
+    with _alone(folder):
+        return _read(folder, kind, versions)
+
+
+def _read(folder: Path, kind: str, versions: Mapping[str, int]) -> ModelFile:
     manifest = _manifest(folder)
-    for _ in range(_MOST_TRIES):
-        try:
-            return _read(folder, kind, versions, manifest)
-        except ModelFileError as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            # An array is gone: because there is another model by now, or, if it is there again, because there was.
-            before, manifest = manifest, _manifest(folder)
-            if manifest == before and not all((folder / name).exists() for name in _files(manifest)):
-                raise
-    return _read(folder, kind, versions, manifest)
-
-
-def _read(folder: Path, kind: str, versions: Mapping[str, int], manifest: Mapping[str, Any]) -> ModelFile:
     if manifest.get("format") != _FORMAT:
         raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
     _check_versions(folder, manifest.get("versions"), versions)
@@ -120,10 +114,6 @@ def _read(folder: Path, kind: str, versions: Mapping[str, int], manifest: Mappin
         raise ModelFileError(f"{folder} holds a model of kind {shown(manifest['kind'])}; {kind!r} is needed")
     arrays = {name: _array(folder / entry["file"], entry["sha256"]) for name, entry in manifest["arrays"].items()}
     return ModelFile(arrays, manifest["state"])
-
-
-def _files(manifest: Mapping[str, Any]) -> list[str]:  # Any: decoded JSON
-    return [entry["file"] for entry in manifest["arrays"].values()]
 
 
 def _check_versions(folder: Path, found: object, versions: Mapping[str, int]) -> None:
@@ -169,7 +159,7 @@ def _array(file: Path, digest: str) -> NDArray[Any]:  # Any: of any dtype but ob
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one write at a time: another would remove arrays that this one counts on.
+    """Let one write at a time, or read without any: a write removes arrays that others count on.
 
     A lock on the folder itself leaves no file behind, and ends with its process. On Windows, and on a file system that
     has no locks, there is none: there two must not write at the same time.

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from postopt.engagement import modelfile
-from postopt.engagement.modelfile import MANIFEST, ModelFile, _digest, _files, read_model, write_model
+from postopt.engagement.modelfile import MANIFEST, ModelFile, _digest, read_model, write_model
 from postopt.engagement.predictor import EngagementPredictor
 from postopt.engagement.saving import KIND, VERSIONS
 from postopt.errors import ModelFileError, NewerModelError
@@ -254,6 +254,12 @@ def write_in_turns(path, first, until):
         number = first + (number - first + 1) % 3
 
 
+def named(folder):
+    """Return the files that a manifest names."""
+    arrays = json.loads((folder / MANIFEST).read_text("utf-8"))["arrays"]
+    return [entry["file"] for entry in arrays.values()]
+
+
 class TestAtOnce:
     """Several processes in one folder: whoever reads has a whole model."""
 
@@ -279,7 +285,7 @@ class TestAtOnce:
                 other.join(30)
         assert [other.exitcode for other in others] == [0] * writers
         assert len(seen) > 1
-        assert sorted(contents(folder)) == sorted([MANIFEST, *_files(json.loads((folder / MANIFEST).read_text()))])
+        assert sorted(contents(folder)) == sorted([MANIFEST, *named(folder)])
 
     @pytest.mark.parametrize("again", [False, True])
     def test_a_model_that_takes_the_place_of_the_one_that_is_read(self, folder, monkeypatch, again):
