@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from postopt.engagement.estimates import EARLIER, Estimate, confirmed_by, found_among, measured
+from postopt.engagement.estimates import EARLIER, Estimate, measured
 from postopt.engagement.posts import ENGAGEMENT, AnyPost, Columns, read_posts
-from postopt.engagement.record import Evidence, Origin, evidence_of
+from postopt.engagement.record import Evidence, Origin, records_of
 from postopt.engagement.traits import reading_of
 from postopt.experiments.contrasts import Contrasts, Indices
 from postopt.experiments.effects import usual_spread
@@ -59,21 +59,10 @@ def associations(
     everything, first, second = (
         _measured(columns.take(np.flatnonzero(side)), weeks[side], language) for side in (early | True, early, ~early)
     )
-    found = found_among(everything)
     spread = usual_spread([estimate.effect for estimate in everything.values()])
     years = tuple(datetime.fromtimestamp(at, UTC).year for at in (columns.published.min(), columns.published.max()))
     origin = Origin(target, "association", source, (years[0], years[1]), language, publisher)
-    return tuple(
-        evidence_of(
-            trait,
-            estimate,
-            origin,
-            spread=spread,
-            found=trait in found,
-            confirmed=confirmed_by(first.get(trait), second.get(trait)),
-        )
-        for trait, estimate in everything.items()
-    )
+    return records_of(everything, first, second, origin, spread)
 
 
 def _measured(columns: Columns, weeks: Indices, language: str) -> dict[str, Estimate]:

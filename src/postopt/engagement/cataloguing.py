@@ -11,9 +11,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from postopt.engagement.estimates import EARLIER, confirmed_by, estimates, found_among
+from postopt.engagement.estimates import EARLIER, estimates
 from postopt.engagement.evidence import EvidenceCatalogue
-from postopt.engagement.record import Origin, evidence_of
+from postopt.engagement.record import Origin, records_of
 from postopt.experiments.contrasts import contrasts, read_groups
 from postopt.experiments.effects import usual_spread
 from postopt.experiments.records import Group
@@ -47,21 +47,7 @@ def build(tests: Iterable[PastTest], origin: Origin = UPWORTHY) -> EvidenceCatal
     together = estimates([*earlier, *later], language=origin.language)
     # Six digits, as in the records: what is beyond depends on the order in which a machine adds.
     spread = float(f"{usual_spread([estimate.effect for estimate in together.values()]):.5e}")
-    found = found_among(together)
-    return EvidenceCatalogue(
-        (
-            evidence_of(
-                trait,
-                estimate,
-                origin,
-                spread=spread,
-                found=trait in found,
-                confirmed=confirmed_by(first.get(trait), second.get(trait)),
-            )
-            for trait, estimate in together.items()
-        ),
-        spread=spread,
-    )
+    return EvidenceCatalogue(records_of(together, first, second, origin, spread), spread=spread)
 
 
 def sides(tests: Iterable[PastTest]) -> tuple[Sequence[Group], Sequence[Group]]:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-import lzma
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final, TextIO
 from zoneinfo import ZoneInfo
 
+from postopt._textfile import OPENERS, opened
 from postopt.errors import PostDataError, shown
 
 KEYS: Final = ("id", "text", "title", "page", "type", "language", "published")
-_OPENERS: Mapping[str, Callable[..., TextIO]] = {".gz": gzip.open, ".xz": lzma.open}
 
 # The csv module refuses fields above 128 KiB; a post of 10 MB is one.
 _MOST_FIELD = 2**30
@@ -69,8 +67,8 @@ def read_post_file(
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Give each row by column, and the number of the line it ends on."""
-    plain = path.with_suffix("") if path.suffix in _OPENERS else path
-    with _opened(path) as file:
+    plain = path.with_suffix("") if path.suffix in OPENERS else path
+    with opened(path, PostDataError) as file:
         yield from (_csv_rows if plain.suffix == ".csv" else _json_rows)(file, path.name)
 
 
@@ -102,16 +100,6 @@ def _json_rows(file: TextIO, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(row, dict):
             raise PostDataError(f"{name}, line {number}: {shown(row)}; an object is needed")
         yield number, row
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    opener = _OPENERS.get(path.suffix, open)
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield file
-    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, csv.Error) as error:
-        raise PostDataError(f"{path.name} cannot be read: {error}") from error
 
 
 def _zone(name: str) -> tzinfo:

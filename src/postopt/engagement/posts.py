@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postopt.errors import PostDataError, shown
+from postopt.quality.lexicon import primary
 from postopt.types import MAX_COUNT, Post
 
 AnyPost: TypeAlias = Post | Mapping[str, Any]  # Any: what a host's row holds
@@ -138,7 +139,7 @@ def read_post(post: AnyPost, *, target: str | None = None, row: int | None = Non
     outcome = math.nan if target is None else read_count(post.get(key_of(target)), f"{where}: {key_of(target)}")
     check_counts(post, where)
     name = _read_id(where, post.get("id"), needed=target is not None)
-    return Row(name, text, title, page, kind.lower(), _primary(language), published, hour, weekday, outcome)
+    return Row(name, text, title, page, kind.lower(), primary(language), published, hour, weekday, outcome)
 
 
 def read_posts(posts: Iterable[AnyPost], *, target: str | None = None) -> Columns:
@@ -247,10 +248,6 @@ def _is_nothing(value: object) -> bool:
     return isinstance(value, _FROM_TABLES) and value != value  # noqa: PLR0124 - that is what tells
 
 
-def _primary(language: str) -> str:
-    return language.lower().replace("_", "-").partition("-")[0]
-
-
 def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
     """Return columns if all rows are plain and nothing is wrong with any, or None: then they are to be read one by one.
 
@@ -278,7 +275,7 @@ def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
             return None
         outcomes = np.array(values, dtype=np.float64)
     kinds = {kind: kind.lower() for kind in set(types)}
-    tags = {tag: _primary(tag) for tag in set(languages)}
+    tags = {tag: primary(tag) for tag in set(languages)}
     return Columns(
         ids, texts, titles, pages, [kinds[kind] for kind in types], [tags[tag] for tag in languages],
         np.array([stamp.timestamp() for stamp in stamps]),

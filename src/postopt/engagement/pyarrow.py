@@ -12,6 +12,7 @@ from postopt._optional import needs
 from postopt.engagement.posts import COUNTS, Columns, check_counts
 from postopt.errors import PostDataError
 from postopt.quality.features import FEATURE_NAMES
+from postopt.quality.lexicon import primary
 
 with needs("pyarrow"):
     import pyarrow as pa
@@ -162,7 +163,7 @@ def _columns(kept: pa.RecordBatch) -> Columns:
     """Return the posts of a batch that can be read."""
     texts, titles, pages, types, languages = (_texts(kept, name) for name in _TEXTS)
     kinds = {kind: kind.lower() for kind in set(types)}
-    tags = {tag: tag.lower().replace("_", "-").partition("-")[0] for tag in set(languages)}
+    tags = {tag: primary(tag) for tag in set(languages)}
     published, hours, weekdays = _stamps(kept)
     return Columns(
         list(range(len(kept))), texts, titles, pages, [kinds[kind] for kind in types],

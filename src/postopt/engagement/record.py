@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 from postopt._checks import check_name
-from postopt.engagement.estimates import ALPHA, Estimate
+from postopt.engagement.estimates import ALPHA, Estimate, confirmed_by, found_among
 from postopt.engagement.traits import TRAITS, reading_of
 from postopt.errors import shown
 from postopt.experiments.effects import Effect, as_lift, replication, shrunk
@@ -202,6 +202,28 @@ class Origin:
     years: tuple[int, int] | None
     language: str
     publisher: str
+
+
+def records_of(
+    together: Mapping[str, Estimate],
+    earlier: Mapping[str, Estimate],
+    later: Mapping[str, Estimate],
+    origin: Origin,
+    spread: float,
+) -> tuple[Evidence, ...]:
+    """Return what each estimate says, from all the data, and whether the later ones show it again."""
+    found = found_among(together)
+    return tuple(
+        evidence_of(
+            trait,
+            estimate,
+            origin,
+            spread=spread,
+            found=trait in found,
+            confirmed=confirmed_by(earlier.get(trait), later.get(trait)),
+        )
+        for trait, estimate in together.items()
+    )
 
 
 def evidence_of(

@@ -16,12 +16,10 @@ from postopt.errors import PostDataError, shown
 from postopt.generation.constraints import Constraints
 from postopt.judgement import QualityReport
 from postopt.quality import claims, policy
-from postopt.quality.lexicon import FUNCTION_WORDS
+from postopt.quality.lexicon import FUNCTION_WORD_SETS, primary
 from postopt.quality.readable import read
 from postopt.stats.interval import Interval
 from postopt.types import Brief, Post
-
-_FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 
 # The share of a text's words that are function words of its language, at least. On public posts 5 % of those in English
 # that have any stay below, of those in Italian 85 %, in Indonesian 96 %.
@@ -161,7 +159,7 @@ class _Draft:
 
 def _drafted(post: AnyText) -> _Draft:
     if isinstance(post, Post):
-        return _Draft(post.text, _primary(post.brief.language), post.brief)
+        return _Draft(post.text, primary(post.brief.language), post.brief)
     if isinstance(post, str):
         return _Draft(post, _told(post), None)
     if not isinstance(post, Mapping):
@@ -174,19 +172,15 @@ def _drafted(post: AnyText) -> _Draft:
     if not isinstance(brief, Brief | None):
         raise PostDataError(f"the post's brief is {shown(brief)}; a Brief or None is needed")
     spoken = language or (brief.language if brief is not None else _told(text))
-    return _Draft(text, _primary(spoken), brief)
+    return _Draft(text, primary(spoken), brief)
 
 
 def _told(text: str) -> str:
     """Return the language of a text that nobody names, "en" or "es", or "" where its words do not say so clearly."""
     reading = read(text[:LONGEST])  # readings are kept for a while, and so is the text they are of
-    words = _FUNCTION_WORDS.get(reading.language, frozenset())
+    words = FUNCTION_WORD_SETS.get(reading.language, frozenset())
     clear = sum(word in words for word in reading.words) >= _CLEAR * len(reading.words)
     return reading.language if clear else ""
-
-
-def _primary(tag: str) -> str:
-    return tag.lower().replace("_", "-").partition("-")[0]
 
 
 def _advice(evidence: Evidence, language: str) -> tuple[str, str]:

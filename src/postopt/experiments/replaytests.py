@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import lzma
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from postopt._textfile import opened
 from postopt.errors import ReplayError, shown
 
-_OPENERS: Mapping[str, Callable[..., TextIO]] = {".gz": gzip.open, ".xz": lzma.open}
 _TEXT = ("headline", "text")
 _RISK = ("randomization_risk", "risk")
 _PERIOD = ("test_week", "week")
@@ -73,7 +69,7 @@ def read_tests(path: str | os.PathLike[str], *, alike: str | None = None) -> lis
 
 def _rows(path: Path, further: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
     """Give each row by column, and the number of the line it ends on."""
-    with _opened(path) as file:
+    with opened(path, ReplayError) as file:
         reader = csv.DictReader(file, strict=True)
         names = reader.fieldnames or ()
         for name in ("test_id", "impressions", "clicks", *further):
@@ -85,16 +81,6 @@ def _rows(path: Path, further: Sequence[str]) -> Iterator[tuple[int, dict[str, s
             if None in row or None in row.values():
                 raise ReplayError(f"line {reader.line_num}: not as many fields as the header has columns")
             yield reader.line_num, row
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    opener = _OPENERS.get(path.suffix, open)
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            yield file
-    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, csv.Error) as error:
-        raise ReplayError(f"{path.name} cannot be read: {error}") from error
 
 
 def _count(row: Mapping[str, str], name: str, line: int) -> int:

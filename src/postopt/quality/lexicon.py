@@ -15,6 +15,7 @@ FUNCTION_WORDS: Final = {
     "es": "el la los las un una de del que y en por para con es son fue esta este esto estos estas tu tus su sus lo le "
     "les se nos como más pero si sin muy ya qué cómo cuándo quién al mi mis te me yo nosotros ustedes usted hoy aquí",
 }
+FUNCTION_WORD_SETS: Final = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 
 # (name, what it says) -> language -> words; a hyphen joins words that stand next to each other.
 WORDS: Final[Lists] = {
@@ -200,3 +201,8 @@ WORDS: Final[Lists] = {
         "en-quiebra en-paro",
     },
 }
+
+
+def primary(tag: str) -> str:
+    """Return the first part of a language tag in lower case: "es" of "es-MX" and of "ES_mx"."""
+    return tag.lower().replace("_", "-").partition("-")[0]

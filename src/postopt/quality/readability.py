@@ -28,6 +28,7 @@ from typing import Final, NamedTuple
 
 from postopt.errors import shown
 from postopt.quality.columns import LANES
+from postopt.quality.lexicon import primary
 from postopt.quality.scan import normal, scan
 from postopt.quality.tokens import row
 
@@ -125,7 +126,7 @@ def readability(text: str, language: str) -> Readability | None:
     """
     if not isinstance(language, str):
         raise ValueError(f"language is {shown(language)}; a tag such as 'en' is needed")  # noqa: TRY004 - as all others
-    match language.replace("_", "-").partition("-")[0].casefold():
+    match primary(language):
         case "en":
             sizes, formula, scale, bands = _sizes(text, "syllables_en"), FLESCH, "Flesch", _FLESCH_BANDS
         case "es":

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from postopt._checks import check_name
 from postopt.errors import shown
-from postopt.quality.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
+from postopt.quality.lexicon import FUNCTION_WORD_SETS, LANGUAGES, WORDS
 
 Given: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 
@@ -24,7 +24,6 @@ Given: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 _MOST_CHARACTERS = 10_000
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-_FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def language_of(words: tuple[str, ...], text: str = "") -> str:
     """
     if any(mark in text.casefold() for mark in "¿¡ñ"):
         return "es"
-    english, spanish = (sum(word in _FUNCTION_WORDS[language] for word in words) for language in ("en", "es"))
+    english, spanish = (sum(word in FUNCTION_WORD_SETS[language] for word in words) for language in ("en", "es"))
     if not english and not spanish:
         return ""
     return "es" if spanish > english else "en"

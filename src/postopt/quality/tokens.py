@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from postopt.quality.columns import CATEGORIES, LANES
-from postopt.quality.lexicon import FUNCTION_WORDS, LANGUAGES, WORDS
+from postopt.quality.lexicon import FUNCTION_WORD_SETS, LANGUAGES, WORDS
 from postopt.quality.scan import EMOJI
 from postopt.quality.syllables import english_syllables, spanish_syllables
 
@@ -20,7 +20,6 @@ _MARKS: Final = {
     "parentheses": "(（", "currencies": "$€£¥₹₩₽¢", "percents": "%٪", "inverted_marks": "¿¡",
 }  # fmt: skip
 _LANE_OF = {mark: lane for lane, marks in _MARKS.items() for mark in marks}
-_FUNCTION_WORDS = {language: frozenset(words.split()) for language, words in FUNCTION_WORDS.items()}
 _NO_MARKS = (0,) * (LANES.index("letters") - LANES.index("shouted") - 1)
 _EMOJI = re.compile(rf"[0-9#*]\ufe0f?\u20e3|{EMOJI}")
 _LATIN = re.compile(r"[^\W\u0250-\u1dff\u1f00-\U0010ffff]")
@@ -107,8 +106,8 @@ def _word(token: str) -> tuple[int, ...]:
         letters,
         0,  # sentence_ends
         int("ñ" in folded),  # spanish_marks
-        int(folded in _FUNCTION_WORDS["en"]),
-        int(folded in _FUNCTION_WORDS["es"]),
+        int(folded in FUNCTION_WORD_SETS["en"]),
+        int(folded in FUNCTION_WORD_SETS["es"]),
         min(english_syllables(folded), len(token)),
         min(spanish_syllables(folded), len(token)),
     )

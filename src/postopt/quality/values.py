@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from postopt.errors import shown
 from postopt.quality.columns import CATEGORIES, COLUMNS, LANES, OF_TOKENS
-from postopt.quality.lexicon import LANGUAGES
+from postopt.quality.lexicon import LANGUAGES, primary
 from postopt.quality.readability import FLESCH, SZIGRISZT_PAZOS, Formula
 from postopt.quality.table import FIRST_CATEGORY, LISTED, WIDTH, TokenTable
 
@@ -73,7 +73,7 @@ def place_of(language: str) -> int:
 
 @lru_cache(maxsize=256)
 def _place_of(language: str) -> int:
-    tag = language.replace("_", "-").partition("-")[0].casefold()
+    tag = primary(language)
     return LANGUAGES.index(tag) if tag in LANGUAGES else NEITHER
 
 
