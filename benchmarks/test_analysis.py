@@ -36,7 +36,7 @@ def ways(new):
     """Return what is analysed, and by which features."""
     scans = {"regex": FeatureSet()}
     try:
-        scans["numba"] = FeatureSet(scan=import_module("postopt.quality.numba").NumbaTable)
+        scans["numba"] = FeatureSet(scan=import_module("postopt.quality.counting.numba").NumbaTable)
     except ImportError:
         print("numba is not installed")
     inputs = {"rows": new}

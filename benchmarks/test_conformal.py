@@ -26,10 +26,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from postopt.engagement.adaptive import AdaptiveConformal, Level
 from postopt.engagement.conformal import MondrianConformal, QuantileConformal, SplitConformal
-from postopt.engagement.intervals import Intervals
-from postopt.engagement.rolling import RollingConformal
+from postopt.engagement.covering.adaptive import AdaptiveConformal, Level
+from postopt.engagement.covering.intervals import Intervals
+from postopt.engagement.covering.rolling import RollingConformal
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "engagement" / "facebook_pages_2016.csv.gz"
 DAY = 86_400

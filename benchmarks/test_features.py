@@ -17,9 +17,9 @@ from time import perf_counter, process_time
 
 import numpy as np
 
+from postopt.quality.counting.scan import is_latin
 from postopt.quality.features import FEATURE_NAMES, FeatureSet
 from postopt.quality.readable import _MARKS, read
-from postopt.quality.scan import is_latin
 
 POSTS = 20_000
 ROUNDS = 7
@@ -71,7 +71,7 @@ def main():
     try:
         import numba
 
-        from postopt.quality.numba import NumbaTable
+        from postopt.quality.counting.numba import NumbaTable
     except ImportError as error:
         print(error)
     else:

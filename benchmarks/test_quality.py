@@ -37,9 +37,9 @@ from postopt.generation.constraints import Constraints
 from postopt.generation.templates import TemplateGenerator
 from postopt.quality import acceptance, axes, correctness
 from postopt.quality.enhancer import Enhancer
-from postopt.quality.facts import broken_facts
 from postopt.quality.novelty import NEAR, RecentPosts
 from postopt.quality.scorer import QualityScorer
+from postopt.quality.stating.facts import broken_facts
 from postopt.types import Brief
 from postopt.writer import PostWriter
 

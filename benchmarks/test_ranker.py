@@ -27,8 +27,8 @@ from zlib import crc32
 
 import pytest
 
+from postopt.engagement.embedding.static import StaticEmbedder
 from postopt.engagement.ranker import VariantRanker
-from postopt.engagement.static import StaticEmbedder
 from postopt.experiments.contrasts import read_groups as in_contrasts
 from postopt.experiments.replaytests import read_tests
 
@@ -108,8 +108,8 @@ def single(ranker, texts):
 
 
 def show_speed(path, folder, rounds=3):
-    from postopt.engagement.onnxruntime import OnnxEmbedder, quantize
-    from postopt.engagement.transformers import TransformersEmbedder
+    from postopt.engagement.embedding.onnxruntime import OnnxEmbedder, quantize
+    from postopt.engagement.embedding.transformers import TransformersEmbedder
 
     texts = sorted({text for group in read_groups(path)[0] for text, _, _ in group})
     sample = texts[:: len(texts) // 192][:192]
@@ -173,7 +173,7 @@ def main(path=DATA, folder=None):
     if folder and find_spec("torch") and find_spec("transformers"):
         import torch
 
-        from postopt.engagement.transformers import TransformersEmbedder
+        from postopt.engagement.embedding.transformers import TransformersEmbedder
 
         torch.set_num_threads(1)
         print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}")

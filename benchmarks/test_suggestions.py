@@ -31,10 +31,10 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from postopt.engagement.cataloguing import build, sides
-from postopt.engagement.estimates import estimates
+from postopt.engagement.advising.cataloguing import build, sides
+from postopt.engagement.advising.estimates import estimates
+from postopt.engagement.advising.record import SAME_SIGN
 from postopt.engagement.evidence import EvidenceCatalogue
-from postopt.engagement.record import SAME_SIGN
 from postopt.engagement.suggestions import suggest
 from postopt.experiments.replaytests import read_tests
 

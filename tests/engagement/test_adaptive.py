@@ -5,9 +5,9 @@ import threading
 import numpy as np
 import pytest
 
-from postopt.engagement.adaptive import AdaptiveConformal, Level
-from postopt.engagement.issued import Issued
-from postopt.engagement.rolling import Errors, RollingConformal
+from postopt.engagement.covering.adaptive import AdaptiveConformal, Level
+from postopt.engagement.covering.issued import Issued
+from postopt.engagement.covering.rolling import Errors, RollingConformal
 from postopt.errors import ModelFileError, NotFittedError, PostDataError
 
 DAY = 86_400.0

@@ -91,13 +91,13 @@ class TestOfAnEvaluation:
 
     def test_all_of_it_in_one_figure(self):
         pytest.importorskip("matplotlib", reason="the pictures need it")
-        from postopt.engagement.matplotlib import draw
+        from postopt.engagement.evaluating.matplotlib import draw
 
         assert len(draw(self.evaluation()).axes) == 3
 
     def test_dates_in_it_do_not_overlap(self):
         pytest.importorskip("matplotlib", reason="the pictures need it")
-        from postopt.engagement.matplotlib import draw
+        from postopt.engagement.evaluating.matplotlib import draw
 
         outcomes, low, high, _, pages = bounds()
         half = np.full(3000, 0.5)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postopt.engagement.intervals import Intervals
+from postopt.engagement.covering.intervals import Intervals
 from postopt.errors import ModelFileError, NotFittedError, PostDataError
 
 DAY = 86_400.0

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from postopt.generation.constraints import violations
 from postopt.quality.claims import broken_facts
-from postopt.quality.facts import kept_places
+from postopt.quality.stating.facts import kept_places
 from postopt.types import Brief
 
 FACTS = {

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from postopt.quality import scan as scanning
-from postopt.quality.columns import COLUMNS, OF_TEXT, OF_TOKENS
+from postopt.quality.counting import scan as scanning
+from postopt.quality.counting.columns import COLUMNS, OF_TEXT, OF_TOKENS
+from postopt.quality.counting.scan import is_latin, normal, pieces, scan
+from postopt.quality.counting.table import TokenTable
+from postopt.quality.counting.tokens import LANES, kind, row, term, token_hash
 from postopt.quality.features import FEATURE_NAMES, FeatureSet
 from postopt.quality.readability import readability
-from postopt.quality.scan import is_latin, normal, pieces, scan
-from postopt.quality.table import TokenTable
-from postopt.quality.tokens import LANES, kind, row, term, token_hash
 
 # Each begins or ends something that a rule of the grammar reads.
 PIECES = """
@@ -150,7 +150,7 @@ def test_counts_of_two_texts_add_up(first, second):
 @pytest.mark.long
 def test_compiled_code_finds_the_same_tokens():
     pytest.importorskip("numba", reason="an optional library")
-    from postopt.quality.numba import NumbaTable
+    from postopt.quality.counting.numba import NumbaTable
 
     compiled, plain = FeatureSet(scan=NumbaTable), FeatureSet()
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from postopt.quality import features as module
-from postopt.quality.columns import CATEGORIES, COLUMNS
+from postopt.quality.counting.columns import CATEGORIES, COLUMNS
+from postopt.quality.counting.scan import MOST_CHARACTERS, normal, scan
+from postopt.quality.counting.tokens import kind, term, token_hash
 from postopt.quality.features import FEATURE_NAMES, FEATURES_VERSION, FeatureSet
 from postopt.quality.lexicon import WORDS
 from postopt.quality.readable import language_of, read
-from postopt.quality.scan import MOST_CHARACTERS, normal, scan
-from postopt.quality.tokens import kind, term, token_hash
 
 FEATURES = FeatureSet()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.quality.figures import figures, spelled_numbers
+from postopt.quality.stating.figures import figures, spelled_numbers
 
 
 def kinds(text):

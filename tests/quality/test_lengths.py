@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.quality.lengths import length, surplus_from, whole_until
+from postopt.quality.counting.lengths import length, surplus_from, whole_until
 
 
 class TestWeighted:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.quality.nearest import MOST_READ, _least_edits, nearest
+from postopt.quality.stating.nearest import MOST_READ, _least_edits, nearest
 
 few = st.text(alphabet="abc ", max_size=20)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.quality.numbers import multiplied, readings, spelled
+from postopt.quality.stating.numbers import multiplied, readings, spelled
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from postopt.quality.race import sooner
-from postopt.quality.table import Scanned, TokenTable
+from postopt.quality.counting.race import sooner
+from postopt.quality.counting.table import Scanned, TokenTable
 
 
 class Compiled(TokenTable):
@@ -20,9 +20,9 @@ class Wrong(TokenTable):
 
 
 def with_compiled(monkeypatch, table):
-    module = types.ModuleType("postopt.quality.numba")
+    module = types.ModuleType("postopt.quality.counting.numba")
     module.NumbaTable = table
-    monkeypatch.setitem(sys.modules, "postopt.quality.numba", module)
+    monkeypatch.setitem(sys.modules, "postopt.quality.counting.numba", module)
 
 
 def clock_of(*durations):
@@ -51,7 +51,7 @@ def test_compiled_code_that_finds_other_tokens_is_not_taken(monkeypatch):
 
 
 def test_without_numba_nothing_is_measured(monkeypatch):
-    monkeypatch.delitem(sys.modules, "postopt.quality.numba", raising=False)
+    monkeypatch.delitem(sys.modules, "postopt.quality.counting.numba", raising=False)
     monkeypatch.setitem(sys.modules, "numba", None)
     assert sooner(["The cat"], clock=clock_of()) is TokenTable
 

@@ -7,10 +7,10 @@ import pytest
 from postopt.errors import ModelFileError, PostDataError
 from postopt.quality import Enhancer, QualityScorer
 from postopt.quality.claims import check as claims
-from postopt.quality.facts import broken_facts
-from postopt.quality.figures import figures
 from postopt.quality.policy import check as policy
 from postopt.quality.policy import forbidden_places
+from postopt.quality.stating.facts import broken_facts
+from postopt.quality.stating.figures import figures
 from postopt.types import Brief
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.quality.syllables import english_syllables, spanish_syllables
+from postopt.quality.counting.syllables import english_syllables, spanish_syllables
 
 # Counted by hand, as a dictionary hyphenates and reads them.
 ENGLISH = {

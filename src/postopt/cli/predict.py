@@ -95,7 +95,7 @@ def _fit(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     evaluation = _load(args.model).evaluate(read_posts_of(args))
     if args.plot is not None:
-        from postopt.engagement.matplotlib import draw  # noqa: PLC0415 - needs an optional library
+        from postopt.engagement.evaluating.matplotlib import draw  # noqa: PLC0415 - needs an optional library
 
         draw(evaluation).savefig(args.plot)
     print(json.dumps(evaluation.to_dict(), indent=2) if args.json else evaluation)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from postopt._checks import check_amount, check_count
-from postopt.engagement.history import Label, PageHistory, Past
+from postopt.engagement.expecting.history import Label, PageHistory, Past
 
 DAY: Final = 86400.0
 

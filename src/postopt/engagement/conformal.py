@@ -2,7 +2,8 @@
 
 An error is `(outcome - centre) / spread`. An interval is the centre plus its spread times two quantiles of earlier
 errors. If the next error is exchangeable with those, it lies inside with a probability of at least `target`, whatever
-the model and the distribution. Posts drift, so it seldom is for long: `postopt.engagement.intervals` goes with them.
+the model and the distribution. Posts drift, so it seldom is for long: `postopt.engagement.covering.intervals` goes with
+them.
 
 Sources: V. Vovk, A. Gammerman and G. Shafer, "Algorithmic Learning in a Random World", Springer 2005 (split and
 Mondrian); Y. Romano, E. Patterson and E. Candes, "Conformalized quantile regression", NeurIPS 2019 (CQR).

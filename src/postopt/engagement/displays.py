@@ -19,7 +19,7 @@ from postopt.errors import PostDataError, shown
 from postopt.stats import wilson_interval
 
 if TYPE_CHECKING:
-    from postopt.engagement.matplotlib import Axes, Figure
+    from postopt.engagement.evaluating.matplotlib import Axes, Figure
 
 _DAY = 86_400
 
@@ -89,7 +89,7 @@ class CalibrationDisplay(_Drawn):
         Raises:
             MissingDependencyError: matplotlib is not installed (extra `plot`).
         """
-        from postopt.engagement.matplotlib import draw_calibration  # noqa: PLC0415 - nothing else needs the library
+        from postopt.engagement.evaluating.matplotlib import draw_calibration  # noqa: PLC0415 - nothing else needs the library
 
         self.ax_, self.figure_ = draw_calibration(self, ax)
         return self
@@ -131,7 +131,7 @@ class ReliabilityDisplay(_Drawn):
         Raises:
             MissingDependencyError: matplotlib is not installed (extra `plot`).
         """
-        from postopt.engagement.matplotlib import draw_reliability  # noqa: PLC0415 - nothing else needs the library
+        from postopt.engagement.evaluating.matplotlib import draw_reliability  # noqa: PLC0415 - nothing else needs the library
 
         self.ax_, self.figure_ = draw_reliability(self, ax)
         return self
@@ -209,7 +209,7 @@ class CoverageDisplay(_Drawn):
         Raises:
             MissingDependencyError: matplotlib is not installed (extra `plot`).
         """
-        from postopt.engagement.matplotlib import draw_coverage  # noqa: PLC0415 - nothing else needs the library
+        from postopt.engagement.evaluating.matplotlib import draw_coverage  # noqa: PLC0415 - nothing else needs the library
 
         self.ax_, self.figure_ = draw_coverage(self, ax)
         return self

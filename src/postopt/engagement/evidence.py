@@ -15,10 +15,10 @@ from typing import Any, Final, Protocol, runtime_checkable
 from postopt._checks import check_amount, check_name
 from postopt._files import write_whole
 from postopt.backends.json import canonical
-from postopt.engagement.estimates import ALPHA, Estimate, estimates
-from postopt.engagement.record import Evidence as Evidence  # noqa: PLC0414 - what a catalogue holds, in its own file
-from postopt.engagement.record import Origin, evidence_of, rounded
-from postopt.engagement.traits import TRAITS
+from postopt.engagement.advising.estimates import ALPHA, Estimate, estimates
+from postopt.engagement.advising.record import Evidence as Evidence  # noqa: PLC0414 - what a catalogue holds, in its own file
+from postopt.engagement.advising.record import Origin, evidence_of, rounded
+from postopt.engagement.advising.traits import TRAITS
 from postopt.errors import ModelFileError, NewerModelError, shown
 from postopt.experiments.effects import Effect, discoveries, pooled
 from postopt.experiments.records import Group

@@ -12,13 +12,16 @@ import numpy as np
 
 from postopt._checks import check_amount, check_callable, check_count, check_name, check_share
 from postopt.clock import Clock
-from postopt.engagement import fitting, replay
 from postopt.engagement.baseline import DAY, PageBaseline
+from postopt.engagement.covering.intervals import Intervals
 from postopt.engagement.evaluation import Evaluation
-from postopt.engagement.expectation import Experts
-from postopt.engagement.intervals import Intervals
-from postopt.engagement.learned import Figures, Learned
-from postopt.engagement.modelfile import read_model, write_model
+from postopt.engagement.expecting import fitting, replay
+from postopt.engagement.expecting.expectation import Experts
+from postopt.engagement.expecting.learned import Figures, Learned
+from postopt.engagement.expecting.modelfile import read_model, write_model
+from postopt.engagement.expecting.reading import Reader
+from postopt.engagement.expecting.saving import KIND, VERSIONS, model_of, restored
+from postopt.engagement.expecting.words import WordModel
 from postopt.engagement.ngrams import Vector
 from postopt.engagement.posts import (
     ENGAGEMENT,
@@ -30,9 +33,6 @@ from postopt.engagement.posts import (
     read_posts,
     read_stamp,
 )
-from postopt.engagement.reading import Reader
-from postopt.engagement.saving import KIND, VERSIONS, model_of, restored
-from postopt.engagement.words import WordModel
 from postopt.errors import ModelFileError, NotFittedError, PostDataError, shown
 from postopt.judgement import Prediction
 from postopt.quality.features import FeatureBatch, FeatureSet

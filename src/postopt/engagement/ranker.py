@@ -12,10 +12,10 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from postopt._checks import check_count, check_positive, check_share
+from postopt.engagement.comparing.ranking import RankingEvaluation
+from postopt.engagement.comparing.variantmodel import LEAST_SPREAD, Seen, VariantModel, most_informative, pairs_of
 from postopt.engagement.embeddings import Embedder, Movable, check_device, check_embedder
-from postopt.engagement.modelfile import ModelFile, read_model, write_model
-from postopt.engagement.ranking import RankingEvaluation
-from postopt.engagement.variantmodel import LEAST_SPREAD, Seen, VariantModel, most_informative, pairs_of
+from postopt.engagement.expecting.modelfile import ModelFile, read_model, write_model
 from postopt.errors import BackendUnavailableError, ModelFileError, NotFittedError, shown
 from postopt.experiments.contrasts import DESIGN_EFFECT, contrasts, read_groups
 from postopt.experiments.records import Group

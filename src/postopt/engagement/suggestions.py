@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from postopt._checks import check_count
-from postopt.engagement.advice import ADVICE
+from postopt.engagement.advising.advice import ADVICE
+from postopt.engagement.advising.rewrites import REWRITES
+from postopt.engagement.advising.traits import LONGEST
 from postopt.engagement.evidence import Evidence, EvidenceCatalogue
-from postopt.engagement.rewrites import REWRITES
-from postopt.engagement.traits import LONGEST
 from postopt.errors import PostDataError, shown
 from postopt.generation.constraints import Constraints
 from postopt.judgement import QualityReport

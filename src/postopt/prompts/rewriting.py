@@ -13,7 +13,7 @@ from postopt.errors import GenerationError, PromptError
 from postopt.generation.base import Generator
 from postopt.prompts.lineage import Evidence, PatternLike, Version
 from postopt.prompts.template import PromptTemplate
-from postopt.quality.rewriting import bare
+from postopt.quality.mending.rewriting import bare
 from postopt.types import Brief, Prompt
 
 _SYSTEM = """\

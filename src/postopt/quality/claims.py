@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from postopt.judgement import Finding
-from postopt.quality.boasts import boasts
-from postopt.quality.facts import BrokenFact as BrokenFact  # noqa: PLC0414 - what `broken_facts` returns
-from postopt.quality.facts import broken_facts, kept_places
-from postopt.quality.figures import figures
-from postopt.quality.idle import idle_numbers
-from postopt.quality.names import names
+from postopt.quality.rules.boasts import boasts
 from postopt.quality.spans import MOST_READ, Span, in_order, masked, quoted
-from postopt.quality.statements import statements_of
+from postopt.quality.stating.facts import BrokenFact as BrokenFact  # noqa: PLC0414 - what `broken_facts` returns
+from postopt.quality.stating.facts import broken_facts, kept_places
+from postopt.quality.stating.figures import figures
+from postopt.quality.stating.idle import idle_numbers
+from postopt.quality.stating.names import names
+from postopt.quality.stating.statements import statements_of
 from postopt.types import Brief
 
 _CALLED: Final = {

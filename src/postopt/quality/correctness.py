@@ -13,9 +13,9 @@ from itertools import chain
 from typing import Final
 
 from postopt.judgement import Finding
-from postopt.quality import marks, residue, spanish
-from postopt.quality.defects import Defect
 from postopt.quality.readable import language_of
+from postopt.quality.rules import marks, residue, spanish
+from postopt.quality.rules.defects import Defect
 from postopt.types import Brief
 
 AXIS: Final = "correctness"

@@ -12,12 +12,12 @@ from postopt.generation.base import Generator
 from postopt.judgement import QualityReport
 from postopt.quality import platform
 from postopt.quality.correctness import spoken_in
-from postopt.quality.edits import Draft, edits
-from postopt.quality.keeping import kept
-from postopt.quality.rewriting import bare, request
+from postopt.quality.mending.edits import Draft, edits
+from postopt.quality.mending.keeping import kept
+from postopt.quality.mending.rewriting import bare, request
+from postopt.quality.mending.verdicts import EditDecision, Judged, Ranker, Verdict, of_edit, of_rewrite
 from postopt.quality.scorer import QualityScorer, read
 from postopt.quality.spans import MOST_READ
-from postopt.quality.verdicts import EditDecision, Judged, Ranker, Verdict, of_edit, of_rewrite
 from postopt.types import Brief, Post
 
 REWRITE: Final = "rewrite"
@@ -57,10 +57,10 @@ class Enhancer:
     on what rules found, hard or not.
 
     First come edits by rules, the same each time; then up to `attempts` rewrites, repaired by the same rules, if a hard
-    failure is left or if there is a ranker to judge them. What stays is decided in `postopt.quality.verdicts`: an edit
-    for a hard failure if that is gone; an edit of the letter (marks, spaces, characters) if its rule finds less and no
-    axis is worse; any other edit, and a rewrite that removes no hard failure, only if no axis is worse and the lower
-    bound of the ranker's difference is above 0. The score that asked for an edit never judges it.
+    failure is left or if there is a ranker to judge them. What stays is decided in `postopt.quality.mending.verdicts`:
+    an edit for a hard failure if that is gone; an edit of the letter (marks, spaces, characters) if its rule finds less
+    and no axis is worse; any other edit, and a rewrite that removes no hard failure, only if no axis is worse and the
+    lower bound of the ranker's difference is above 0. The score that asked for an edit never judges it.
 
     Laws:
         - A fact that stood in the text stands in it afterwards; without a brief, every number, link and account.

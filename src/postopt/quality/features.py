@@ -14,11 +14,11 @@ import numpy.typing as npt
 
 from postopt._checks import check_callable
 from postopt.errors import shown
-from postopt.quality.columns import COLUMNS
+from postopt.quality.counting.columns import COLUMNS
+from postopt.quality.counting.scan import normal, scan
+from postopt.quality.counting.table import TokenTable
+from postopt.quality.counting.values import Float32s, Integers, Places, Sizes, place_of, values_of_batch, values_of_one
 from postopt.quality.lexicon import LANGUAGES
-from postopt.quality.scan import normal, scan
-from postopt.quality.table import TokenTable
-from postopt.quality.values import Float32s, Integers, Places, Sizes, place_of, values_of_batch, values_of_one
 
 FEATURES_VERSION: Final = 1
 """Raised whenever a value or a token hash of any text changes."""
@@ -88,7 +88,9 @@ class FeatureSet:
 
     def __init__(self, *, scan: Callable[[], TokenTable] | None = None) -> None:
         if scan is not None:
-            check_callable("scan", scan, "returns an empty table of tokens, such as postopt.quality.numba.NumbaTable")
+            check_callable(
+                "scan", scan, "returns an empty table of tokens, such as postopt.quality.counting.numba.NumbaTable"
+            )
         self._new = TokenTable if scan is None else scan
         self._idle: list[TokenTable] = []
 

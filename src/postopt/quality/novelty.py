@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from postopt._checks import check_count
 from postopt.errors import shown
 from postopt.judgement import Finding
-from postopt.quality.defects import quoted
+from postopt.quality.rules.defects import quoted
 
 AXIS: Final = "novelty"
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from postopt.errors import shown
 from postopt.judgement import Finding
-from postopt.quality.lengths import length as length  # noqa: PLC0414 - one of the questions about a platform
-from postopt.quality.lengths import surplus_from, whole_until
+from postopt.quality.counting.lengths import length as length  # noqa: PLC0414 - one of the questions about a platform
+from postopt.quality.counting.lengths import surplus_from, whole_until
 from postopt.quality.profiles.linkedin import LINKEDIN
 from postopt.quality.profiles.meta import FACEBOOK, FACEBOOK_AD, INSTAGRAM
 from postopt.quality.profiles.records import Fold as Fold  # noqa: PLC0414

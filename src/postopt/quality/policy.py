@@ -7,11 +7,11 @@ from functools import lru_cache
 
 from postopt.generation.constraints import Constraints
 from postopt.judgement import Finding
-from postopt.quality.addressing import ascribed
-from postopt.quality.bans import BANS, SAYS
-from postopt.quality.links import HASHTAG
 from postopt.quality.platform import PlatformProfile, profile_for
+from postopt.quality.rules.addressing import ascribed
+from postopt.quality.rules.bans import BANS, SAYS
 from postopt.quality.spans import MOST_READ, Span, fold, folded, in_order, legible, masked, quoted
+from postopt.quality.stating.links import HASHTAG
 from postopt.types import Brief
 
 _LIKE_A_SPACE = str.maketrans("\t\u00a0\u202f\u2009", "    ") | {ord("’"): "'"}

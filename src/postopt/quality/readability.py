@@ -27,10 +27,10 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from postopt.errors import shown
-from postopt.quality.columns import LANES
+from postopt.quality.counting.columns import LANES
+from postopt.quality.counting.scan import normal, scan
+from postopt.quality.counting.tokens import row
 from postopt.quality.lexicon import primary
-from postopt.quality.scan import normal, scan
-from postopt.quality.tokens import row
 
 
 class Formula(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.engagement.batches import BatchedEmbedder, by_length, measure_batch
+from postopt.engagement.embedding.batches import BatchedEmbedder, by_length, measure_batch
 from postopt.engagement.embeddings import Embedder
 
 

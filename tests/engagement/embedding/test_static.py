@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postopt.engagement.embedding.static import StaticEmbedder
 from postopt.engagement.embeddings import Embedder
-from postopt.engagement.static import StaticEmbedder
 from postopt.errors import ModelFileError, NotFittedError
 
 WORDS = [f"w{i}" for i in range(40)]
@@ -84,7 +84,7 @@ class TestFile:
         np.testing.assert_array_equal(again.encode(texts(20)), TABLE.encode(texts(20)))
 
     def test_that_is_foreign_is_told(self, tmp_path):
-        from postopt.engagement.modelfile import ModelFile, write_model
+        from postopt.engagement.expecting.modelfile import ModelFile, write_model
 
         write_model(tmp_path / "a", "static embeddings", {"format": 1, "words": 1}, ModelFile({}, {}))
         with pytest.raises(ModelFileError, match="table of vectors"):

@@ -12,8 +12,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 transformers = pytest.importorskip("transformers", reason="transformers is not installed")
 tokenizers = pytest.importorskip("tokenizers", reason="tokenizers is not installed")
 
+from postopt.engagement.embedding.transformers import TransformersEmbedder  # noqa: E402
 from postopt.engagement.embeddings import Embedder, embed  # noqa: E402 - after the skips
-from postopt.engagement.transformers import TransformersEmbedder  # noqa: E402
 from postopt.engine import device as devices  # noqa: E402
 from postopt.errors import BackendUnavailableError, MissingDependencyError, ModelFileError  # noqa: E402
 
@@ -74,7 +74,7 @@ class TestTransformersEmbedder:
 
     @pytest.mark.parametrize("faster", ["fp32", "bf16"])
     def test_takes_the_faster_precision_if_it_says_the_same(self, folder, faster, monkeypatch):
-        monkeypatch.setattr("postopt.engagement.transformers.BATCH_SIZES", (16, 64))
+        monkeypatch.setattr("postopt.engagement.embedding.transformers.BATCH_SIZES", (16, 64))
         found = on_cpu(folder, most_tokens=32)
         exact = found.encode(TEXTS)
         now = 0.0
@@ -120,7 +120,7 @@ class TestTransformersEmbedder:
     def test_measures_no_size_that_does_not_fit(self, folder, monkeypatch):
         found = on_cpu(folder, most_tokens=32)
         loaded = transformers.BertModel.forward
-        monkeypatch.setattr("postopt.engagement.transformers.BATCH_SIZES", (8, 16, 64))
+        monkeypatch.setattr("postopt.engagement.embedding.transformers.BATCH_SIZES", (8, 16, 64))
 
         def small(self, input_ids, **settings):
             if len(input_ids) > 8:
@@ -250,7 +250,7 @@ def exported(folder, tmp_path_factory):
 
 class TestOnnxEmbedder:
     def test_has_the_same_vectors(self, folder, exported):
-        from postopt.engagement.onnxruntime import OnnxEmbedder
+        from postopt.engagement.embedding.onnxruntime import OnnxEmbedder
 
         torch_s, found = on_cpu(folder, most_tokens=32), OnnxEmbedder(exported / "fp32", batch_size=3)
         np.testing.assert_allclose(found.encode(TEXTS), torch_s.encode(TEXTS), rtol=1e-3, atol=1e-4)
@@ -259,7 +259,7 @@ class TestOnnxEmbedder:
         assert found.encode([]).shape == (0, 48)
 
     def test_may_have_weights_of_8_bits(self, exported):
-        from postopt.engagement.onnxruntime import OnnxEmbedder, quantize
+        from postopt.engagement.embedding.onnxruntime import OnnxEmbedder, quantize
 
         quantize(exported / "fp32", exported / "int8")
         exact, small = OnnxEmbedder(exported / "fp32"), OnnxEmbedder(exported / "int8")
@@ -268,7 +268,7 @@ class TestOnnxEmbedder:
         assert small.name == f"{exact.name}:int8"
 
     def test_needs_an_exported_model(self, exported, tmp_path):
-        from postopt.engagement.onnxruntime import OnnxEmbedder, quantize
+        from postopt.engagement.embedding.onnxruntime import OnnxEmbedder, quantize
 
         with pytest.raises(ModelFileError, match="no exported model"):
             OnnxEmbedder(tmp_path)
@@ -281,7 +281,7 @@ class TestOnnxEmbedder:
 
     @pytest.mark.parametrize("left", ["tokenizer.json", "model.onnx"])
     def test_is_not_quantised_from_half_of_it(self, exported, tmp_path, left):
-        from postopt.engagement.onnxruntime import quantize
+        from postopt.engagement.embedding.onnxruntime import quantize
 
         shutil.copytree(exported / "fp32", tmp_path / "half")
         (tmp_path / "half" / left).unlink()
@@ -290,7 +290,7 @@ class TestOnnxEmbedder:
         assert [path.name for path in tmp_path.iterdir()] == ["half"]
 
     def test_is_written_for_its_owner_only(self, exported):
-        from postopt.engagement.onnxruntime import quantize
+        from postopt.engagement.embedding.onnxruntime import quantize
 
         quantize(exported / "fp32", exported / "new" / "owned")
         for folder in (exported / "fp32", exported / "new" / "owned"):
@@ -329,7 +329,7 @@ class TestOnnxEmbedder:
     def test_says_what_quantising_needs(self, exported, monkeypatch):
         import sys
 
-        from postopt.engagement.onnxruntime import quantize
+        from postopt.engagement.embedding.onnxruntime import quantize
 
         monkeypatch.setitem(sys.modules, "onnxruntime.quantization", None)
         with pytest.raises(MissingDependencyError, match="onnx cannot be imported") as caught:

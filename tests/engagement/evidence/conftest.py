@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from postopt.engagement.record import Evidence
+from postopt.engagement.advising.record import Evidence
 from postopt.experiments.effects import Effect
 
 WORDS = ["river", "stone", "garden", "paper", "window", "market", "silver", "button", "letter", "forest"]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from postopt.engagement.associations import associations
+from postopt.engagement.advising.associations import associations
 from postopt.engagement.evidence import EvidenceCatalogue
 from postopt.errors import PostDataError
 

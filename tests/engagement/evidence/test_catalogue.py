@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import pytest
 
+from postopt.engagement.advising.traits import TRAITS
 from postopt.engagement.evidence import VERSION, EvidenceCatalogue
-from postopt.engagement.traits import TRAITS
 from postopt.errors import ModelFileError, NewerModelError, OutcomeError
 from postopt.experiments import ExperimentStore
 

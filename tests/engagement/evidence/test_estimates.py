@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from postopt.engagement.estimates import Estimate, confirmed_by, estimates, found_among, matrix_of
-from postopt.engagement.traits import TRAITS
+from postopt.engagement.advising.estimates import Estimate, confirmed_by, estimates, found_among, matrix_of
+from postopt.engagement.advising.traits import TRAITS
 from postopt.errors import OutcomeError
 from postopt.experiments.effects import Effect
 

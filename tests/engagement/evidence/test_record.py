@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.engagement.record import SAME_SIGN, Evidence
-from postopt.engagement.traits import TRAITS
+from postopt.engagement.advising.record import SAME_SIGN, Evidence
+from postopt.engagement.advising.traits import TRAITS
 from postopt.quality.readable import DENIED
 
 

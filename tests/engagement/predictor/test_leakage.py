@@ -6,9 +6,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from postopt.engagement.expecting.replay import in_order
 from postopt.engagement.posts import read_posts
 from postopt.engagement.predictor import EngagementPredictor
-from postopt.engagement.replay import in_order
 
 
 def shuffled(posts, seed=0):

@@ -14,10 +14,10 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from postopt.engagement import modelfile
-from postopt.engagement.modelfile import MANIFEST, ModelFile, _digest, read_model, write_model
+from postopt.engagement.expecting import modelfile
+from postopt.engagement.expecting.modelfile import MANIFEST, ModelFile, _digest, read_model, write_model
+from postopt.engagement.expecting.saving import KIND, VERSIONS
 from postopt.engagement.predictor import EngagementPredictor
-from postopt.engagement.saving import KIND, VERSIONS
 from postopt.errors import ModelFileError, NewerModelError
 
 
@@ -108,6 +108,7 @@ class TestPredictor:
         assert changed != before
         assert learning.predict(later_posts[1]).median == before
 
+    @pytest.mark.usefixtures("untraced")
     def test_a_process_that_is_forked_while_threads_learn_and_predict(self, learning, later_posts):
         """The child must not wait for a lock that a thread held which it does not have."""
         context, post = multiprocessing.get_context("fork"), later_posts[0]

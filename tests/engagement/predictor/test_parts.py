@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postopt.engagement.chances import Chances
-from postopt.engagement.heads import Head
-from postopt.engagement.history import CONTEXT_NAMES, Label, PageHistory
+from postopt.engagement.expecting.chances import Chances
+from postopt.engagement.expecting.heads import Head
+from postopt.engagement.expecting.history import CONTEXT_NAMES, Label, PageHistory
+from postopt.engagement.expecting.reading import Reader
+from postopt.engagement.expecting.words import SPACES, WordModel, places_of, rows_of
+from postopt.engagement.expecting.words import columns_of as word_columns
 from postopt.engagement.posts import columns_of, read_post
-from postopt.engagement.reading import Reader
-from postopt.engagement.words import SPACES, WordModel, places_of, rows_of
-from postopt.engagement.words import columns_of as word_columns
 from postopt.quality.features import FeatureSet
 
 posts = st.fixed_dictionaries({
@@ -80,7 +80,7 @@ class TestWords:
         assert (model.variances > 0).all()
 
     def test_what_a_reader_remembers_is_bounded_and_changes_nothing(self, monkeypatch):
-        monkeypatch.setattr("postopt.engagement.reading._MOST_KEPT", 5)
+        monkeypatch.setattr("postopt.engagement.expecting.reading._MOST_KEPT", 5)
         small, large = Reader(), Reader()
         for i in range(50):
             row = read_post({"text": f"word{i} word{i % 7} a b", "page": f"p{i % 9}"})

@@ -326,7 +326,7 @@ class TestSettings:
                 ask()
 
     def test_only_so_many_ids_are_remembered(self, learning, later_posts, monkeypatch):
-        monkeypatch.setattr("postopt.engagement.learned.MOST_TOLD", 600)
+        monkeypatch.setattr("postopt.engagement.expecting.learned.MOST_TOLD", 600)
         for post in later_posts[:5]:
             learning.learn(post, 5, post["published"] + timedelta(days=1))
         assert len(learning._state.told) == 600

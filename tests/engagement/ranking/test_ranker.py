@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from postopt.engagement.comparing.ranking import RankingEvaluation
+from postopt.engagement.comparing.variantmodel import MOST_TEXTS, most_informative
 from postopt.engagement.ranker import VariantRanker
-from postopt.engagement.ranking import RankingEvaluation
-from postopt.engagement.variantmodel import MOST_TEXTS, most_informative
 from postopt.errors import (
     BackendUnavailableError,
     ModelError,
@@ -348,7 +348,7 @@ class TestFile:
             VariantRanker.load(tmp_path / "model")
 
     def test_that_is_foreign_is_told(self, tmp_path):
-        from postopt.engagement.modelfile import ModelFile, write_model
+        from postopt.engagement.expecting.modelfile import ModelFile, write_model
 
         versions = {"format": 1, "words": 1}
         write_model(tmp_path / "a", "variant ranker", versions, ModelFile({}, {"embedder": None}))

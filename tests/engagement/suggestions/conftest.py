@@ -2,7 +2,7 @@
 
 import pytest
 
-from postopt.engagement.record import Evidence
+from postopt.engagement.advising.record import Evidence
 from postopt.experiments.effects import Effect
 
 

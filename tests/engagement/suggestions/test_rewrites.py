@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postopt.engagement.rewrites import (
+from postopt.engagement.advising.rewrites import (
     REWRITES,
     in_digits,
     pointing,

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postopt.engagement.advice import ADVICE
+from postopt.engagement.advising.advice import ADVICE
+from postopt.engagement.advising.traits import TRAITS
 from postopt.engagement.evidence import EvidenceCatalogue
 from postopt.engagement.ranker import VariantRanker
 from postopt.engagement.suggestions import Suggestion, suggest
-from postopt.engagement.traits import TRAITS
 from postopt.errors import PostDataError
 from postopt.generation.constraints import violations
 from postopt.judgement import Axis, Finding, QualityReport

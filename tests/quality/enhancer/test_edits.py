@@ -3,9 +3,9 @@
 import pytest
 
 from postopt.quality import platform
-from postopt.quality.edits import Draft, _widened, edits
+from postopt.quality.mending.edits import Draft, _widened, edits
+from postopt.quality.mending.sentences import holding, sentences, without
 from postopt.quality.scorer import QualityScorer
-from postopt.quality.sentences import holding, sentences, without
 from postopt.types import Brief
 
 FACTS = {"price": "€8.25", "opening": "7:30 am"}

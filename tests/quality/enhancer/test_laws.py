@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from postopt.generation.constraints import Constraints
 from postopt.quality.enhancer import Enhancer
-from postopt.quality.facts import broken_facts
 from postopt.quality.scorer import QualityScorer
+from postopt.quality.stating.facts import broken_facts
 from postopt.types import Brief
 
 ENHANCER = Enhancer(scorer=QualityScorer())

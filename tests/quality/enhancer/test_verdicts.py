@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from postopt.judgement import Axis, Finding, QualityReport
-from postopt.quality.edits import Edit
-from postopt.quality.verdicts import Judged, of_edit, of_rewrite
+from postopt.quality.mending.edits import Edit
+from postopt.quality.mending.verdicts import Judged, of_edit, of_rewrite
 from postopt.stats import Interval
 
 

@@ -1,0 +1,1 @@
+"""What a ranker of texts is made of: `postopt.engagement.ranker` is its face."""

@@ -1,0 +1,1 @@
+"""Local models that turn texts into vectors: `postopt.engagement.embeddings` says what one must offer."""

@@ -1,0 +1,1 @@
+"""How good predictions were, as numbers, words and pictures."""

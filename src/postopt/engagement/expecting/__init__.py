@@ -1,0 +1,1 @@
+"""How the predictor reads, expects, learns and keeps: `postopt.engagement.predictor` is its face."""

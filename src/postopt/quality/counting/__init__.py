@@ -1,0 +1,1 @@
+"""How features are counted: `postopt.quality.features` is their face."""

@@ -1,0 +1,1 @@
+"""How texts are mended, and what stays: `postopt.quality.enhancer` is its face."""

@@ -1,0 +1,1 @@
+"""What the rules of policy and of correctness look for."""

@@ -1,0 +1,1 @@
+"""What texts and briefs state: `postopt.quality.claims` compares them."""
