@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 
 from postopt._checks import check_count, check_share
 from postopt.engagement.evaluation import Covered, Evaluation, column_of, covered, numbered
-from postopt.engagement.metrics import BINS, Curve, Indices, Vector, calibration, curve_of, ece, ece_floor
 from postopt.errors import PostDataError, shown
 from postopt.stats import wilson_interval
+from postopt.stats.metrics import BINS, Curve, Indices, Vector, calibration, curve_of, ece, ece_floor
 
 if TYPE_CHECKING:
     from postopt.engagement.evaluating.matplotlib import Axes, Figure

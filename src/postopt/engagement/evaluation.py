@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from postopt._checks import check_share
-from postopt.engagement import metrics
 from postopt.engagement.evaluating import summary
-from postopt.engagement.metrics import Clusters, Curve, Indices, Vector
 from postopt.errors import PostDataError, shown
-from postopt.stats import Interval
+from postopt.stats import Interval, metrics
+from postopt.stats.metrics import Clusters, Curve, Indices, Vector
 
 K = TypeVar("K", bound=Hashable)
 

@@ -17,7 +17,8 @@ from typing import Final
 
 import numpy as np
 
-from postopt.quality.reliability import Reliability, Vector, reliability
+from postopt.quality.reliability import Reliability, reliability
+from postopt.stats.metrics import Vector
 
 LEAST: Final = 50
 """Decisions before there is any probability, and"""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from postopt.stats import Interval, wilson_interval
-
-Vector: TypeAlias = NDArray[np.float64]
+from postopt.stats import Interval, metrics, wilson_interval
+from postopt.stats.metrics import Flags, Vector
 
 LEVEL = 0.95
 
@@ -48,15 +45,15 @@ class Reliability:
         n: decisions.
         accepted: how many of them were "accepted".
         informative: whether the axes told more than the base rate; if not, every probability is the base rate.
-        ece: expected calibration error: over bins of equally many decisions, the mean distance of the share accepted
+        ece: expected calibration error: over bins of about as many decisions, the mean distance of the share accepted
             from the mean probability. It is never negative, so chance alone makes it positive: see the next.
-        ece_by_chance: what it would be on average if the probabilities were right.
+        ece_by_chance: about what it would be on average if the probabilities were right.
         ece_interval: of `ece`, by a bootstrap over decisions; it is shifted upwards by about `ece_by_chance`.
         brier: mean squared distance of probability and decision.
         brier_base: the same of the base rate.
         auc: how often one that was accepted had a larger probability by the axes than one that was not.
         auc_interval: of that, by DeLong's variance.
-        bins: of equally many decisions, the least probable first.
+        bins: of about as many decisions, the least probable first; equal probabilities share one.
         predicted: the probability of each decision, from what was not fitted on it.
         outcomes: whether it was accepted, in the same order.
     """
@@ -95,61 +92,56 @@ def reliability(held_out: Vector, outcomes: Vector, *, informative: bool, base: 
     where the model is not `informative`.
     """
     predicted = held_out if informative else base
-    order = np.argsort(predicted, kind="stable")
-    cuts = np.array_split(order, min(_MOST_BINS, max(_LEAST_BINS, len(order) // _PER_BIN)))
-    draw = np.random.default_rng(seed)
-    chance = [_ece(predicted, (draw.random(len(order)) < predicted).astype(float), cuts) for _ in range(_DRAWS)]
-    picks = (draw.integers(0, len(order), len(order)) for _ in range(_DRAWS))
-    again = [_ece_of(predicted[pick], outcomes[pick], len(cuts)) for pick in picks]
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(again, [tail, 1 - tail]).tolist()
-    auc, interval = _auc(held_out, outcomes)
+    n, happened = len(predicted), outcomes == 1
+    bins = min(_MOST_BINS, max(_LEAST_BINS, n // _PER_BIN))
+    curve = metrics.calibration(predicted, happened, bins)
     return Reliability(
-        n=len(order),
+        n=n,
         accepted=int(outcomes.sum()),
         informative=informative,
-        ece=_ece(predicted, outcomes, cuts),
-        ece_by_chance=float(np.mean(chance)),
-        ece_interval=Interval(low, high, LEVEL, len(order)),
-        brier=float(np.mean((predicted - outcomes) ** 2)),
-        brier_base=float(np.mean((base - outcomes) ** 2)),
-        auc=auc,
-        auc_interval=interval,
-        bins=tuple(_bin(predicted[cut], outcomes[cut]) for cut in cuts),
+        ece=metrics.ece(curve),
+        ece_by_chance=metrics.ece_floor(curve),
+        ece_interval=_ece_interval(predicted, happened, bins, seed),
+        brier=metrics.brier(predicted, happened),
+        brier_base=metrics.brier(base, happened),
+        auc=metrics.auc(held_out, happened),
+        auc_interval=_auc_interval(held_out, happened),
+        bins=_bins(curve),
         predicted=tuple(predicted.tolist()),
-        outcomes=tuple(bool(outcome) for outcome in outcomes),
+        outcomes=tuple(happened.tolist()),
     )
 
 
-def _bin(predicted: Vector, outcomes: Vector) -> Bin:
-    accepted = float(outcomes.sum())
-    return Bin(
-        predicted=float(predicted.mean()),
-        observed=accepted / len(outcomes),
-        n=len(outcomes),
-        interval=wilson_interval(accepted, len(outcomes), LEVEL),
+def _bins(curve: metrics.Curve) -> tuple[Bin, ...]:
+    rows = zip(*(column.tolist() for column in curve), strict=True)
+    return tuple(
+        Bin(predicted=predicted, observed=observed, n=n, interval=wilson_interval(round(observed * n), n, LEVEL))
+        for predicted, observed, n in rows
     )
 
 
-def _ece(predicted: Vector, outcomes: Vector, cuts: list[NDArray[Any]]) -> float:  # Any: numpy's index types
-    return float(sum(abs(float(np.sum(predicted[cut] - outcomes[cut]))) for cut in cuts) / len(outcomes))
+def _ece_interval(predicted: Vector, happened: Flags, bins: int, seed: int) -> Interval:
+    n = len(predicted)
+    draw = np.random.default_rng(seed)
+    picks = (draw.integers(n, size=n) for _ in range(_DRAWS))
+    drawn = [metrics.ece(metrics.calibration(predicted[pick], happened[pick], bins)) for pick in picks]
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail]).tolist()
+    return Interval(low, high, LEVEL, n)
 
 
-def _ece_of(predicted: Vector, outcomes: Vector, bins: int) -> float:
-    return _ece(predicted, outcomes, np.array_split(np.argsort(predicted, kind="stable"), bins))
-
-
-def _auc(predicted: Vector, outcomes: Vector) -> tuple[float, Interval]:
-    """Return the area under the ROC curve and its interval.
+def _auc_interval(predicted: Vector, happened: Flags) -> Interval:
+    """Return the interval of the area under the ROC curve.
 
     Source: E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, Biometrics 44(3), 1988, 837-845.
     """
-    yes, no = np.sort(predicted[outcomes == 1]), np.sort(predicted[outcomes == 0])
+    yes, no = np.sort(predicted[happened]), np.sort(predicted[~happened])
     above = (np.searchsorted(no, yes, "left") + np.searchsorted(no, yes, "right")) / (2 * len(no))
     below = 1 - (np.searchsorted(yes, no, "left") + np.searchsorted(yes, no, "right")) / (2 * len(yes))
-    auc = float(above.mean())
-    variance = float(above.var(ddof=min(1, len(yes) - 1))) / len(yes) + float(
-        below.var(ddof=min(1, len(no) - 1))
-    ) / len(no)
-    half = 1.959964 * math.sqrt(variance)
-    return auc, Interval(max(0.0, auc - half), min(1.0, auc + half), LEVEL, len(outcomes))
+    variance = _variance_of_mean(above) + _variance_of_mean(below)
+    auc, half = float(above.mean()), 1.959964 * math.sqrt(variance)
+    return Interval(max(0.0, auc - half), min(1.0, auc + half), LEVEL, len(happened))
+
+
+def _variance_of_mean(values: Vector) -> float:
+    return float(values.var(ddof=min(1, len(values) - 1))) / len(values)

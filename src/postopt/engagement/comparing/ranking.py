@@ -10,10 +10,10 @@ from typing import Final, Self
 import numpy as np
 
 from postopt.engagement.comparing.variantmodel import pairs_of
-from postopt.engagement.metrics import Curve, calibration, ece, ece_floor
 from postopt.experiments.contrasts import Contrasts, Indices, Vector
 from postopt.experiments.records import Group
 from postopt.stats import Interval
+from postopt.stats.metrics import Curve, calibration, ece, ece_floor
 
 _LEVEL: Final = 0.95
 _ROUNDS: Final = 1_000

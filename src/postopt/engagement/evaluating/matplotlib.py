@@ -9,8 +9,8 @@ import numpy as np
 from postopt._optional import needs
 from postopt.engagement.displays import CalibrationDisplay, CoverageDisplay, ReliabilityDisplay, Share
 from postopt.engagement.evaluation import Evaluation
-from postopt.engagement.metrics import Curve, Vector
 from postopt.experiments.matplotlib import Picture
+from postopt.stats.metrics import Curve, Vector
 
 with needs("matplotlib"):
     from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for annotations elsewhere

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.engagement import metrics
-from postopt.engagement.metrics import Clusters
+from postopt.stats import metrics
+from postopt.stats.metrics import Clusters
 
 coarse = st.lists(st.integers(0, 5), min_size=2, max_size=40)
 
