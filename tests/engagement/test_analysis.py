@@ -64,7 +64,9 @@ class TestRows:
             assert np.log1p(row.prediction.median) == pytest.approx(np.log1p(alone.median), abs=1e-5)
             assert np.log1p(row.prediction.high) == pytest.approx(np.log1p(alone.high), abs=1e-5)
             assert row.prediction.p_above_baseline == pytest.approx(alone.p_above_baseline, abs=1e-5)
-            assert row.report == scorer.score(post["text"], language=post["language"] or None)
+            said = scorer.score(post["text"], language=post["language"] or None, prediction=row.prediction)
+            assert row.report == said
+            assert row.report.axes["response"].value == row.prediction.p_above_baseline
 
     def test_only_as_much_is_read_as_is_asked_for(self):
         read = []
@@ -183,6 +185,12 @@ class TestTables:
                 name: axis.value for name, axis in report.axes.items()
             }
             assert isinstance(one["suggestions"], list)
+
+    def test_a_report_holds_the_prediction(self, pa, predictor):
+        (batch,) = analyze_many(table_of(pa, new(5)), predictor=predictor, scorer=QualityScorer())
+        for one in batch.to_pylist():
+            axes = {axis["axis"]: axis["value"] for axis in one["axes"]}
+            assert axes["response"] == pytest.approx(one["p_above_baseline"], abs=1e-12)
 
     def test_a_row_without_a_text_keeps_its_place(self, pa, predictor):
         posts = new(5)

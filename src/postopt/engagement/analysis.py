@@ -95,12 +95,13 @@ class Analyst:
             if offset in errors:
                 yield Analysis(row=first + offset, id=_id_of(post), error=errors[offset])
                 continue
-            report, suggestions, error = self.judge(post, columns.texts[place], columns.languages[place])
+            prediction = predictions[place] if predictions else None
+            report, suggestions, error = self.judge(post, columns.texts[place], columns.languages[place], prediction)
             yield Analysis(
                 row=first + offset,
                 id=None if columns.ids[place] == "" else columns.ids[place],
                 features=read.values[place],
-                prediction=predictions[place] if predictions else None,
+                prediction=prediction,
                 score=None if scores is None else scores[place],
                 report=report,
                 suggestions=suggestions,
@@ -109,7 +110,7 @@ class Analyst:
             place += 1
 
     def judge(
-        self, post: AnyPost, text: str, language: str
+        self, post: AnyPost, text: str, language: str, prediction: Prediction | None
     ) -> tuple[QualityReport | None, tuple[Suggestion, ...], str]:
         """Return a post's report and suggestions, as far as they were asked for, and what went wrong."""
         report: QualityReport | None = None
@@ -118,7 +119,7 @@ class Analyst:
             if self.scorer is not None:
                 # A post of ours brings its brief.
                 scored = post if isinstance(post, Post) else text
-                report = self.scorer.score(scored, language=language or None)
+                report = self.scorer.score(scored, language=language or None, prediction=prediction)
             if self.suggests:
                 suggestions = tuple(suggest(post))
         except PostoptError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -21,7 +21,7 @@ with needs("pyarrow"):
 if TYPE_CHECKING:
     from postopt.engagement.analysis import Analyst
     from postopt.engagement.suggestions import Suggestion
-    from postopt.judgement import Finding, QualityReport
+    from postopt.judgement import Finding, Prediction, QualityReport
 
 _TEXTS: Final = ("text", "title", "page", "type", "language")
 _NUMBERS: Final = ("median", "low", "high", "p_above_baseline", "baseline")
@@ -75,18 +75,28 @@ def analyze_batch(analyst: Analyst, batch: pa.RecordBatch, first: int = 0) -> pa
     if analyst.ranker is not None:
         result["score"] = _scattered(np.array(analyst.ranker.score_many(columns.texts), dtype=np.float64), valid)
     if analyst.scorer is not None or analyst.suggests:
-        result |= _judgements(analyst, columns, valid, errors)
+        # The report's axis of response needs the whole prediction, not its figures only.
+        predictions: Sequence[Prediction | None] = [None] * len(columns)
+        if analyst.predictor is not None and analyst.scorer is not None:
+            predictions = analyst.predictor.predict_many(columns, read)
+        result |= _judgements(analyst, columns, predictions, valid, errors)
     return pa.RecordBatch.from_pydict(result)
 
 
-def _judgements(analyst: Analyst, columns: Columns, valid: NDArray[np.bool_], errors: list[str]) -> dict[str, Any]:
+def _judgements(
+    analyst: Analyst,
+    columns: Columns,
+    predictions: Sequence[Prediction | None],
+    valid: NDArray[np.bool_],
+    errors: list[str],
+) -> dict[str, Any]:
     """Return what is said of each post by itself, and write into `errors` what went wrong."""
     reports: list[QualityReport | None] = [None] * len(errors)
     suggestions: list[tuple[Suggestion, ...] | None] = [None] * len(errors)
     for place, row in enumerate(np.flatnonzero(valid).tolist()):
         text, language = columns.texts[place], columns.languages[place]
         post = {"id": row, "text": text, "language": language or None}
-        reports[row], suggestions[row], errors[row] = analyst.judge(post, text, language)
+        reports[row], suggestions[row], errors[row] = analyst.judge(post, text, language, predictions[place])
     judged: dict[str, Any] = {}
     if analyst.scorer is not None:
         judged["fit"] = [None if report is None else report.fit for report in reports]
