@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 from postopt.errors import shown
 
@@ -45,6 +49,24 @@ def check_name(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{name} is {shown(value)}; a name is needed")
     return value
+
+
+def check_items(name: str, value: object, what: str) -> list[Any]:  # Any: whoever asked looks at each
+    """Return the items of a collection; a text is none, nor is a mapping. `what` says of what, for the message."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise ValueError(f"{name} is {shown(value)}; {what} in a list are needed")  # noqa: TRY004 - as all others
+    return list(value)
+
+
+def check_path(name: str, value: str | os.PathLike[str]) -> Path:
+    """Return the path of a file or a folder, there or not."""
+    try:
+        path = Path(value)
+        if b"\0" not in os.fsencode(path):
+            return path
+    except (TypeError, ValueError):  # no path, or one with characters that no system writes
+        pass
+    raise ValueError(f"{name} is {shown(value)}; a path is needed")
 
 
 def check_callable(name: str, value: object, what: str) -> None:

@@ -143,6 +143,22 @@ class TestExplain:
         assert out.startswith("post")
 
 
+@pytest.mark.parametrize("value", ["-1", "0", "x", "1.5", "1_000", "nan", "", "9" * 30])
+def test_a_limit_that_is_no_count_is_refused_before_anything_is_read(run, value, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("predict", "explain", "none.csv", "--model", "none", f"--limit={value}")
+    assert caught.value.code == 2
+    assert f"argument --limit: {value!r} is no whole number of 1 or more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "1.5", "1_000", ""])
+def test_a_seed_that_is_none_is_refused_before_anything_is_read(run, value, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run("predict", "fit", "none.csv", "--out", "none", f"--seed={value}")
+    assert caught.value.code == 2
+    assert f"argument --seed: {value!r} is no whole number of 0 or more" in capsys.readouterr().err
+
+
 @pytest.mark.long
 def test_the_example_of_the_help_runs_on_the_posts_of_the_examples(tmp_path):
     posts = Path(__file__).parents[2] / "examples" / "page_posts.csv"

@@ -66,7 +66,11 @@ class TestScore:
 
     @pytest.mark.parametrize(
         ("text", "message"),
-        [("{", "not JSON"), ('{"text": 7}', "has no text"), ('{"message": "a"}', "no column 'text'")],
+        [
+            ("{", "not JSON"),
+            ('{"text": 7}', "column text: 7; a text is needed"),
+            ('{"message": "a"}', "no column 'text'"),
+        ],
     )
     def test_what_cannot_be_read(self, run, tmp_path, text, message):
         (tmp_path / "p.jsonl").write_text(text, "utf-8")

@@ -97,11 +97,11 @@ class TestRows:
         assert row.prediction.basis.startswith("the page's last")
 
     def test_suggestions_come_if_asked_for(self):
-        posts = [{"id": 1, "text": "Is this the best bread in town?", "language": "en"}]
+        posts = [{"id": 1, "text": "Come and visit our new bakery!", "language": "en"}]
         assert next(analyze_many(posts)).suggestions == ()
         (row,) = analyze_many(posts, suggest=True)
+        assert [suggestion.text for suggestion in row.suggestions] == ["Come and visit our new bakery."]
         assert all(suggestion.evidence.kind == "randomised" for suggestion in row.suggestions)
-        assert row.suggestions
 
     def test_ids_are_kept_as_they_are(self):
         posts = [{"id": np.int64(7), "text": "a"}, {"id": np.int64(8)}, {"text": "b"}, {"id": 3.5}]
@@ -130,9 +130,22 @@ class TestRefusals:
         with pytest.raises(ValueError, match="batch_rows"):
             analyze_many([], batch_rows=batch_rows)
 
-    def test_a_device_that_nobody_knows(self):
-        with pytest.raises(ValueError, match='device is \'tpu\'; "auto", "cpu" or "cuda" is needed'):
-            analyze_many([], device="tpu")
+    def test_a_batch_size_beyond_all_that_can_be_counted_is_as_good_as_none(self):
+        assert [row.id for row in analyze_many([{"id": 1, "text": "a"}], batch_rows=10**400)] == [1]
+
+    @pytest.mark.parametrize("device", ["tpu", None, 5, ["cpu"], np.zeros((1, 2))])
+    def test_a_device_that_nobody_knows(self, device):
+        with pytest.raises(ValueError, match=r'device is .*; "auto", "cpu" or "cuda" is needed'):
+            analyze_many([], device=device)
+
+    @pytest.mark.parametrize(
+        ("name", "method"),
+        [("predictor", "predict_many"), ("ranker", "score_many"), ("scorer", "score"), ("features", "many")],
+    )
+    @pytest.mark.parametrize("value", [5, "x", [], {}, object(), np.zeros((1, 2))])
+    def test_who_cannot_do_what_is_asked(self, name, method, value):
+        with pytest.raises(ValueError, match=rf"{name} is .*; what has `{method}` is needed, or None"):
+            analyze_many([], **{name: value})
 
     def test_a_device_that_is_not_there(self):
         pytest.importorskip("numpy")

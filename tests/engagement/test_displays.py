@@ -116,16 +116,43 @@ class TestOfAnEvaluation:
 class TestRefusals:
     @pytest.mark.parametrize("display", [CalibrationDisplay, ReliabilityDisplay])
     @pytest.mark.parametrize(
-        ("happened", "p"), [([], []), ([1], [0.5, 0.5]), ([0.5], [0.5]), ([1], [1.5]), ([1], [math.nan]), ([2], [0.5])]
-    )
+        ("happened", "p"), [([], []), ([1], [0.5, 0.5]), ([0.5], [0.5]), ([1], [1.5]), ([1], [math.nan]), ([2], [0.5]),
+         (None, None), ("x", "x"), (5, 5), ([1], [[0.1, 0.2], [0.3]]), ([[1, 0], [1]], [0.5, 0.5]), ([1j], [0.5]),
+         ([1], [10**400]), (object(), [0.5])]
+    )  # fmt: skip
     def test_probabilities_that_cannot_be(self, display, happened, p):
         with pytest.raises(PostDataError):
             display.from_predictions(happened, p)
 
     @pytest.mark.parametrize("display", [CalibrationDisplay, ReliabilityDisplay])
-    def test_bins_that_cannot_be(self, display):
-        with pytest.raises(ValueError, match="bins"):
-            display.from_predictions([1], [0.5], bins=0)
+    @pytest.mark.parametrize("bins", [0, -1, 1.5, None, "x", 1001, pytest.param(10**400, id="huge")])
+    def test_bins_that_cannot_be(self, display, bins):
+        with pytest.raises(ValueError, match=r"bins is .*; an int, 1"):
+            display.from_predictions([1], [0.5], bins=bins)
+
+    @pytest.mark.parametrize("value", [None, 5, "x", [], {}])
+    def test_what_is_no_evaluation(self, value):
+        for display in (CalibrationDisplay, CoverageDisplay):
+            with pytest.raises(ValueError, match=r"evaluation is .*; an Evaluation is needed"):
+                display.from_evaluation(value)
+
+    @pytest.mark.parametrize("value", [None, 5, "x", [5], {}])
+    def test_what_no_display_can_be_made_of(self, value):
+        for make in (CalibrationDisplay, lambda curve: ReliabilityDisplay(curve, np.linspace(0, 1, 11))):
+            with pytest.raises(ValueError, match=r"curve is .*; a Curve is needed"):
+                make(value)
+        with pytest.raises(ValueError, match=r"shares is .*; Shares in a list are needed"):
+            CoverageDisplay(value, by="page", target=0.9)
+
+    def test_nothing_covered_is_nothing_to_see(self):
+        with pytest.raises(PostDataError, match="nothing to see"):
+            CoverageDisplay([], by="page", target=0.9)
+
+    @pytest.mark.parametrize("ax", [5, "x", [], object()])
+    def test_what_are_no_axes(self, ax):
+        pytest.importorskip("matplotlib", reason="the pictures need it")
+        with pytest.raises(ValueError, match=r"ax is .*; matplotlib's Axes, or None, are needed"):
+            CalibrationDisplay.from_predictions([1, 0], [0.5, 0.4]).plot(ax)
 
     def test_coverage_is_by_day_or_by_page(self):
         for settings in ({}, {"published": [0], "pages": ["a"]}):
@@ -137,7 +164,11 @@ class TestRefusals:
         [
             (([], [], []), {"pages": []}), (([1], [0], [2]), {"pages": ["a", "b"]}),
             (([1], [0, 0], [2]), {"pages": ["a"]}), (([1], [0], [math.nan]), {"pages": ["a"]}),
-            (([1], [0], [2]), {"published": [-5]}),
+            (([1], [0], [2]), {"published": [-1e12]}), (([1], [0], [2]), {"published": [1e12]}),
+            (([1], [0], [2]), {"published": ["now"]}), (([1], [0], [2]), {"published": [[1, 2], [3]]}),
+            (([1], [0], [2]), {"pages": 5}), (([1], [0], [2]), {"pages": "a"}), (([1], [0], [2]), {"pages": [[]]}),
+            ((None, [0], [2]), {"pages": ["a"]}), (([[1, 2], [3]], [0], [2]), {"pages": ["a"]}),
+            (([1], object(), [2]), {"pages": ["a"]}), ((["x"], [0], [2]), {"pages": ["a"]}),
         ],
     )  # fmt: skip
     def test_coverage_of_columns_that_cannot_be(self, columns, settings):
@@ -197,9 +228,42 @@ class TestDrawing:
         pages = ["good"] * 100 + ["bad"] * 100 + ["small"] * 3
         outcomes = np.r_[np.tile([0.0] * 9 + [5.0], 10), np.tile([0.0, 5.0], 50), np.full(3, 5.0)]
         display = CoverageDisplay.from_predictions(outcomes, np.zeros(203), np.ones(203), pages=pages).plot()
-        assert [text.get_text() for text in display.ax_.texts] == ["bad"]
+        assert [text.get_text() for text in display.ax_.texts] == ["1", "1  50.0% of 100: bad"]
         assert "pages of fewer than 30 posts not shown: 1" in display.ax_.get_xlabel()
         assert display.ax_.get_ylim()[0] < 0.5
+
+    @pytest.mark.parametrize(
+        ("n", "name", "written"),
+        [
+            (1, "The Daily Chronicle of the Greater Area, {}, " + "x" * 80, "The Daily Chronicle"),
+            (300, "The Daily Chronicle of the Greater Area, {}, " + "x" * 80, "The Daily Chronicle"),
+            (12, "صفحة الأخبار {}", "صفحة الأخبار {}"), (12, "party 👩‍👩‍👧‍👦 {}", "party ???? {}"),
+            (12, "每日 {}", "?? {}"), (12, "two\nlines\t\0\ud800{}", "two lines {}"),
+        ],
+    )  # fmt: skip
+    def test_pages_of_any_name_and_number_are_told_apart_and_cover_nothing(self, n, name, written):
+        draw = np.random.default_rng(0)
+        place = np.r_[np.repeat(np.arange(n), 40), draw.integers(n, size=3000)]
+        happened = draw.random(len(place)) < draw.choice([0.7, 0.9], n)[place] - 0.1 * (place == 0)
+        pages = [name.format(k) for k in place]
+        display = CoverageDisplay.from_predictions(~happened, happened * 0.0, happened * 0.0, pages=pages).plot()
+        figure, axes = display.figure_, display.ax_
+        assert figure._repr_png_()  # warnings, of glyphs that no font has, are errors here
+        *numbers, names = axes.texts
+        lines = names.get_text().splitlines()
+        assert [line.split()[0] for line in lines] == [text.get_text() for text in numbers]
+        assert 1 <= len(lines) <= 5
+        assert any(written.format(k) in lines[0].replace("\u200d", "") for k in range(n))
+        below, legend = names.get_window_extent(), axes.get_legend().get_window_extent()
+        assert figure.bbox.x0 <= below.x0 < below.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= below.y0 < below.y1 < axes.xaxis.label.get_window_extent().y0
+        assert legend.y0 >= axes.get_window_extent().y1 - 1
+        assert legend.y1 < axes.title.get_window_extent().y0
+
+    @pytest.mark.parametrize("published", [[-1e9, 1e9], [253_402_300_799.0, 2.5e11], [-62_135_596_800.0, 0.0]])
+    def test_days_of_any_year_there_is(self, published):
+        display = CoverageDisplay.from_predictions([1, 2], [0, 0], [3, 3], published=published)
+        assert display.plot().figure_._repr_png_()
 
     def test_a_name_is_no_formula(self):
         pages = ["$\\no{$"] * 100

@@ -150,7 +150,7 @@ class TestRefusals:
             Evaluation.of(**{name: column[:0] for name, column in posts().items()})
 
     @pytest.mark.parametrize("name", ["outcomes", "median", "low", "high", "p_above", "baseline", "published"])
-    @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0])
+    @pytest.mark.parametrize("bad", [math.nan, math.inf, -1e12])
     def test_a_number_that_cannot_be_is_named(self, name, bad):
         columns = posts(50)
         columns[name] = np.array(columns[name], dtype=float)
@@ -165,7 +165,13 @@ class TestRefusals:
             ({"ids": ["1"]}, "each needs its own"), ({"low": np.full(50, 1e9)}, "above high"),
             ({"median": [1.0]}, "shape"), ({"outcomes": ["many"] * 50}, "numbers are needed"),
             ({"outcomes": [10**400] * 50}, "numbers are needed"), ({"published": [1e308] * 50}, "published"),
-            ({"baselines": {"zero": [0.0]}}, "zero has the shape"),
+            ({"baselines": {"zero": [0.0]}}, "zero has the shape"), ({"baselines": 5}, "baselines is 5; a mapping"),
+            ({"baselines": {"zero": None}}, "zero"), ({"baselines": {5: ["x"] * 50}}, "5: numbers are needed"),
+            ({"ids": None}, "ids is None; a list"), ({"ids": [[]] * 50}, "ids is .*; a list"),
+            ({"pages": 5}, "pages is 5"), ({"pages": "a" * 50}, "pages is 'aaa.*; a list"),
+            ({"pages": [{}] * 50}, "pages is .*; a list"), ({"pages": None}, "pages is None; a list"),
+            ({"median": None}, "median"), ({"low": object()}, "low: numbers are needed"),
+            ({"high": [[1, 2], [3]]}, "high: numbers are needed"), ({"median": np.ones((50, 2))}, "has the shape"),
         ],
     )  # fmt: skip
     def test_columns_that_cannot_be(self, change, words):
@@ -175,3 +181,25 @@ class TestRefusals:
     def test_a_target_that_is_no_share(self):
         with pytest.raises(ValueError, match="target"):
             Evaluation.of(**posts(50), target=1.0)
+
+    @pytest.mark.parametrize("seed", [-1, 1.5, "x", None, [1]])
+    def test_a_seed_that_is_none(self, seed):
+        with pytest.raises(ValueError, match="seed is"):
+            Evaluation.of(**posts(50), seed=seed)
+
+
+class TestTimes:
+    @pytest.mark.parametrize("begin", [-62_135_596_800 - DAY / 2, -1.5 * DAY, 0.0, 253_402_300_800 - 50.0])
+    def test_of_any_year_there_is(self, begin):
+        columns = posts(50) | {"published": begin + np.arange(50.0)}
+        got = Evaluation.of(**columns)
+        assert sum(day.n for day in got.by_day.values()) == 50
+        assert begin // DAY in got.by_day
+        assert got.sentence in str(got)
+
+    def test_before_1970_give_the_figures_of_those_after(self):
+        columns = posts(400)
+        old = columns | {"published": columns["published"] - 36_500 * DAY}
+        got, shifted = Evaluation.of(**columns), Evaluation.of(**old)
+        assert [*shifted.by_day.values()] == [*got.by_day.values()]
+        assert shifted.coverage_interval == got.coverage_interval

@@ -287,6 +287,29 @@ class TestOddData:
             )
         assert intervals.state() == before
 
+    @pytest.mark.parametrize("pages", [None, 5, "a", [5], [None], [["a"]], {1: 2}])
+    def test_pages_that_are_no_texts(self, pages):
+        with pytest.raises(PostDataError, match=r"groups is .*; a list of texts is needed"):
+            Intervals().fit(pages, [1.0], [1.0], [1.0], [0.0], [0.0])
+        with pytest.raises(PostDataError, match=r"groups is .*; a list of texts is needed"):
+            Intervals().around_many(pages, [1.0], [1.0], [0.0])
+
+    def test_numbers_that_are_arrays(self):
+        for bad in (np.ones((2, 2)), np.array([math.nan])):
+            with pytest.raises(PostDataError):
+                Intervals().learn("a", 1.0, bad, 1.0, 0.0, 0.0)
+            with pytest.raises(PostDataError):
+                Intervals().learn("a", 1.0, 1.0, bad, 0.0, 0.0)
+            with pytest.raises(PostDataError):
+                Intervals().around("a", 1.0, bad, 0.0)
+        with pytest.raises(PostDataError):
+            Intervals().around("a", 1.0, 10**400, 0.0)
+
+    @pytest.mark.parametrize("state", [None, 5, "x", [], {}, np.array([1.0])])
+    def test_what_is_no_state(self, state):
+        with pytest.raises(ModelFileError, match="the state is not one that"):
+            Intervals.from_state(state)
+
     @pytest.mark.parametrize(("centre", "spread", "now"), [(math.nan, 1, 0), (0, 0, 0), (0, -2, 0), (0, 1, math.inf)])
     def test_a_prediction_that_cannot_be(self, centre, spread, now):
         with pytest.raises(PostDataError):

@@ -94,6 +94,10 @@ class TestRefusals:
             (HEADER + ROW.replace("2026-05-01T07:00:00+02:00", "May"), {}, "column published: 'May'; a time such as"),
             (HEADER + ROW.replace(",12", ",many"), {}, "column outcome: 'many'; a count is needed"),
             (HEADER + ROW.replace(",12", ",nan"), {}, "column outcome: 'nan'; a count is needed"),
+            (HEADER + ROW.replace(",12", ",1_000"), {}, "line 3, column outcome: '1_000'; a count is needed"),
+            (HEADER + ROW.replace(",12", ',"1,000"'), {}, "line 3, column outcome: '1,000'; a count is needed"),
+            ("text,outcome,text\na,1,b\n", {}, r"posts\.csv, line 1: two columns are called 'text'"),
+            ("text,likes,likes\n", {"outcome": "likes"}, r"posts\.csv, line 1: two columns are called 'likes'"),
             (b"text\n\xff\xfe\n", {}, "cannot be read"),
             ('text\n"open', {}, "cannot be read"),
         ],
@@ -106,6 +110,47 @@ class TestRefusals:
     def test_a_file_that_is_not_there(self, tmp_path, name):
         with pytest.raises(PostDataError, match="cannot be read"):
             list(read_post_file(tmp_path / name))
+
+    @pytest.mark.parametrize(
+        ("field", "value", "needed"),
+        [
+            ("text", 5, "a text is needed"), ("text", None, "a text is needed"), ("text", ["a"], "a text is needed"),
+            ("title", 5, "a text or null is needed"), ("page", {}, "a text or null is needed"),
+            ("type", True, "a text or null is needed"), ("language", 1.5, "a text or null is needed"),
+            ("id", 1.5, "a text or a whole number is needed"), ("id", True, "a text or a whole number is needed"),
+            ("published", 5, "a time such as"), ("outcome", None, "a count is needed"),
+            ("outcome", True, "a count is needed"),
+        ],
+    )  # fmt: skip
+    def test_a_value_of_another_type_says_line_and_column(self, tmp_path, field, value, needed):
+        lines = [{"text": "Bread"}, {"text": "Cake"} | {field: value}]
+        path = write(tmp_path, "posts.jsonl", "\n".join(map(json.dumps, lines)))
+        with pytest.raises(PostDataError, match=rf"posts\.jsonl, line 2, column {field}: .*{needed}"):
+            list(read_post_file(path))
+
+    def test_columns_that_nobody_reads_may_have_one_name(self, tmp_path):
+        (post,) = read_post_file(write(tmp_path, "posts.csv", "text,,\nBread,x,y\n"))
+        assert post == {"id": "line-2", "text": "Bread"}
+
+    @pytest.mark.parametrize("path", [None, 5, b"posts.csv", ["posts.csv"], "a\0b", "\ud800"])
+    def test_what_is_no_path(self, path):
+        with pytest.raises(ValueError, match=r"path is .*; a path is needed"):
+            read_post_file(path)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"columns": 5}, "columns is 5; a mapping"), ({"columns": [("text", "a")]}, "columns is .*; a mapping"),
+            ({"columns": {"text": 5}}, "columns names 5 for text; the name of a column is needed"),
+            ({"columns": {5: "text"}}, "columns names 5; a post has"),
+            ({"outcome": 5}, "outcome is 5; the name of a column"), ({"outcome": ["a"]}, "outcome is .*; the name"),
+            ({"zone": 5}, "zone is 5; a name such as"), ({"zone": ["UTC"]}, "zone is .*; a name such as"),
+            ({"zone": ""}, "zone is ''; a name such as"),
+        ],
+    )  # fmt: skip
+    def test_options_of_another_type_are_refused_at_once(self, options, message):
+        with pytest.raises(PostDataError, match=message):
+            read_post_file("posts.csv", **options)
 
     def test_a_truncated_archive(self, tmp_path):
         path = write(tmp_path, "posts.csv.gz", HEADER + ROW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -57,14 +58,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.set_defaults(func=run, step=function)
         if name == "fit":
             command.add_argument("--out", type=Path, required=True, metavar="MODEL", help="folder for the model")
-            command.add_argument("--seed", type=int, default=0, metavar="N", help="of all chance (default 0)")
+            command.add_argument("--seed", type=_whole(0), default=0, metavar="N", help="of all chance (default 0)")
         else:
             command.add_argument("--model", type=Path, required=True, metavar="MODEL", help="folder of a model")
         if name == "evaluate":
             command.add_argument("--plot", type=Path, metavar="FILE.png", help="write a picture of it, too")
         if name == "explain":
-            command.add_argument("--limit", type=int, default=10, metavar="N", help="most posts (default 10)")
+            command.add_argument("--limit", type=_whole(1), default=10, metavar="N", help="most posts (default 10)")
         command.add_argument("--json", action="store_true", help="print JSON")
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not re.fullmatch("[0-9]{1,18}", text) or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of {least} or more")
+        return int(text)
+
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

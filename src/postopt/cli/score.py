@@ -69,10 +69,7 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[Mapping[str, Any], Qual
     brief = None if args.brief is None else Brief.from_mapping(JSON.loads(args.brief.read_bytes()))
     scorer = QualityScorer(profile=None if args.platform is None else profile(args.platform))
     for post in read_posts_of(args):
-        text = post.get("text")
-        if not isinstance(text, str):
-            raise PostDataError(f"the post {post['id']} has no text")
-        yield post, scorer.score(text, brief, language=post.get("language") or None)
+        yield post, scorer.score(post["text"], brief, language=post.get("language") or None)
 
 
 def _page(post: Mapping[str, Any], report: QualityReport) -> str:

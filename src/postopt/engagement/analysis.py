@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from postopt._checks import check_count
+from postopt.engagement.embeddings import check_device
 from postopt.engagement.posts import AnyPost, Columns, Id, columns_of, read_post, read_posts
 from postopt.engagement.suggestions import Suggestion, suggest
 from postopt.engine import device as devices
@@ -164,12 +166,17 @@ def analyze_many(
         NotFittedError: the predictor, or the ranker, has not learned.
         ValueError: another argument cannot be used.
     """
-    check_count("batch_rows", batch_rows)
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f'device is {shown(device)}; "auto", "cpu" or "cuda" is needed')
+    batch_rows = min(check_count("batch_rows", batch_rows), sys.maxsize)
+    check_device(device)
+    for name, given, method in (
+        ("predictor", predictor, "predict_many"), ("ranker", ranker, "score_many"), ("scorer", scorer, "score"),
+        ("features", features, "many"),
+    ):  # fmt: skip
+        if given is not None and not callable(getattr(given, method, None)):
+            raise ValueError(f"{name} is {shown(given)}; what has `{method}` is needed, or None")
     if isinstance(posts, _NOT_POSTS) or not (_speaks_arrow(posts) or isinstance(posts, Iterable)):
         raise PostDataError(f"posts is {shown(posts)}; a collection of posts, or a table, is needed")
-    reads = features or getattr(predictor, "features", None) or FeatureSet()
+    reads = next((one for one in (features, getattr(predictor, "features", None)) if one is not None), FeatureSet())
     analyst = Analyst(predictor, _placed(ranker, device), scorer, suggest, reads)
     return _of_table(analyst, posts, batch_rows) if _speaks_arrow(posts) else _of_items(analyst, posts, batch_rows)
 

@@ -12,7 +12,7 @@ Mondrian); Y. Romano, E. Patterson and E. Candes, "Conformalized quantile regres
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, Self, TypeAlias
 
@@ -94,7 +94,7 @@ def rank(n: int, tail: float) -> int:
 def check_prediction(centre: float, spread: float, now: float) -> None:
     """Refuse what no interval can be put around."""
     try:
-        fit = math.isfinite(centre) and 0 < spread < math.inf and math.isfinite(now)
+        fit = math.isfinite(centre) and math.isfinite(spread) and spread > 0 and math.isfinite(now)
     except (TypeError, OverflowError):  # no numbers, or an int beyond all floats
         fit = False
     if not fit:
@@ -108,8 +108,10 @@ def read_predictions(groups: Sequence[str], **values: ArrayLike) -> list[Vector]
     """Return each of the values as one finite number for each group; "spreads" more than 0.
 
     Raises:
-        PostDataError: they are not; the message names the first row that is not.
+        PostDataError: they are not, the message names the first row that is not; or a group is no text.
     """
+    if not _are_texts(groups):
+        raise PostDataError(f"groups is {shown(groups)}; a list of texts is needed")
     arrays = []
     for name, given in values.items():
         try:
@@ -125,6 +127,12 @@ def read_predictions(groups: Sequence[str], **values: ArrayLike) -> list[Vector]
             )
         arrays.append(array)
     return arrays
+
+
+def _are_texts(groups: object) -> bool:
+    if not isinstance(groups, Collection) or isinstance(groups, str | bytes):
+        return False
+    return all(isinstance(group, str) for group in groups)
 
 
 class SplitConformal:
@@ -270,7 +278,7 @@ def stateful(name: str) -> Iterator[None]:
     """Turn what a malformed state raises into a `ModelFileError`."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, TypeError, ValueError) as error:
         raise ModelFileError(f"the state is not one that {name}.state returned") from error
 
 

@@ -12,8 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from postopt._checks import check_count, check_share
-from postopt.engagement.evaluation import Covered, Evaluation, column_of, covered, numbered
+from postopt._checks import check_count, check_items, check_share
+from postopt.engagement.evaluation import (
+    Covered,
+    Evaluation,
+    column_of,
+    covered,
+    keys_of,
+    numbered,
+    size_of,
+    times_of,
+)
 from postopt.errors import PostDataError, shown
 from postopt.stats import wilson_interval
 from postopt.stats.metrics import BINS, Curve, Indices, Vector, calibration, curve_of, ece, ece_floor
@@ -22,6 +31,7 @@ if TYPE_CHECKING:
     from postopt.engagement.evaluating.matplotlib import Axes, Figure
 
 _DAY = 86_400
+_MOST_BINS = 1_000  # more cannot be told apart in a picture; arbitrary
 
 
 class _Drawn:
@@ -32,13 +42,30 @@ class _Drawn:
 
 
 def _read(happened: ArrayLike, probabilities: ArrayLike) -> tuple[Vector, Vector]:
-    n = np.size(probabilities)
-    if not n:
-        raise PostDataError("there is nothing to see in no predictions")
+    n = size_of("probabilities", probabilities)
     yes = column_of("happened", happened, n, most=1.0)
     if not np.isin(yes, (0.0, 1.0)).all():
         raise PostDataError("happened: 0 or 1, False or True is needed for each prediction")
     return yes, column_of("probabilities", probabilities, n, most=1.0)
+
+
+def _bins(bins: object) -> int:
+    number = check_count("bins", bins)
+    if number > _MOST_BINS:
+        raise ValueError(f"bins is {shown(bins)}; an int, 1 to {_MOST_BINS:,}, is needed")
+    return number
+
+
+def _curve(curve: object) -> Curve:
+    if not isinstance(curve, Curve):
+        raise ValueError(f"curve is {shown(curve)}; a Curve is needed")  # noqa: TRY004 - as all others
+    return curve
+
+
+def _evaluation(evaluation: object) -> Evaluation:
+    if not isinstance(evaluation, Evaluation):
+        raise ValueError(f"evaluation is {shown(evaluation)}; an Evaluation is needed")  # noqa: TRY004 - as all others
+    return evaluation
 
 
 def _intervals(curve: Curve) -> tuple[Vector, Vector]:
@@ -61,7 +88,7 @@ class CalibrationDisplay(_Drawn):
     """
 
     def __init__(self, curve: Curve, name: str = "") -> None:
-        self.curve = curve
+        self.curve = _curve(curve)
         self.name = name
         self.ece, self.ece_floor = ece(curve), ece_floor(curve)
         self.chance = 1.96 * np.sqrt(curve.predicted * (1 - curve.predicted) / curve.n)
@@ -74,14 +101,19 @@ class CalibrationDisplay(_Drawn):
 
         Raises:
             PostDataError: there are none, lengths differ, or a number is not one of these.
+            ValueError: `bins` is no int from 1 to 1,000.
         """
         yes, p = _read(happened, probabilities)
-        return cls(calibration(p, yes > 0, check_count("bins", bins)), name)
+        return cls(calibration(p, yes > 0, _bins(bins)), name)
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, name: str = "") -> Self:
-        """Take the probabilities that an evaluation judged."""
-        return cls(evaluation.curve, name)
+        """Take the probabilities that an evaluation judged.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return cls(_evaluation(evaluation).curve, name)
 
     def plot(self, ax: Axes | None = None) -> Self:
         """Draw it on `ax`, or on a new figure.
@@ -108,7 +140,7 @@ class ReliabilityDisplay(_Drawn):
     """
 
     def __init__(self, curve: Curve, edges: Vector, name: str = "") -> None:
-        self.curve = curve
+        self.curve = _curve(curve)
         self.edges = edges
         self.low, self.high = _intervals(curve)
         self.ece = ece(curve)
@@ -120,9 +152,10 @@ class ReliabilityDisplay(_Drawn):
 
         Raises:
             PostDataError: there are none, lengths differ, or a number is not one of these.
+            ValueError: `bins` is no int from 1 to 1,000.
         """
         yes, p = _read(happened, probabilities)
-        place = np.minimum((p * check_count("bins", bins)).astype(np.int64), bins - 1)
+        place = np.minimum((p * _bins(bins)).astype(np.int64), bins - 1)
         return cls(curve_of(place, p, yes > 0, bins), np.linspace(0.0, 1.0, bins + 1), name)
 
     def plot(self, ax: Axes | None = None) -> Self:
@@ -159,11 +192,15 @@ class CoverageDisplay(_Drawn):
     """
 
     def __init__(self, shares: Sequence[Share], *, by: str, target: float) -> None:
-        self.shares = tuple(shares)
+        self.shares: tuple[Share, ...] = tuple(check_items("shares", shares, "Shares"))
+        if not all(isinstance(share, Share) for share in self.shares):
+            raise ValueError(f"shares is {shown(shares)}; Shares in a list are needed")
         self.by = by
         self.target = target
-        self.n = sum(share.n for share in shares)
-        self.coverage = sum(share.n * share.coverage for share in shares) / self.n
+        self.n = sum(share.n for share in self.shares)
+        if not self.n:
+            raise PostDataError("there is nothing to see in no predictions")
+        self.coverage = sum(share.n * share.coverage for share in self.shares) / self.n
 
     @classmethod
     def from_predictions(
@@ -179,12 +216,10 @@ class CoverageDisplay(_Drawn):
         """Take outcomes and bounds, with either the times of publication (seconds since 1970) or the pages.
 
         Raises:
-            PostDataError: there are none, lengths differ, or a number is negative or not finite.
+            PostDataError: there are none, lengths differ, or a number is negative (times may be) or not finite.
             ValueError: both `published` and `pages` are given, or neither is.
         """
-        n = np.size(outcomes)
-        if not n:
-            raise PostDataError("there is nothing to see in no predictions")
+        n = size_of("outcomes", outcomes)
         target = check_share("target", target, above=0.0, below=1.0)
         y, a, b = (column_of(name, v, n) for name, v in (("outcomes", outcomes), ("low", low), ("high", high)))
         inside = ((a <= y) & (y <= b)).astype(np.float64)
@@ -196,8 +231,9 @@ class CoverageDisplay(_Drawn):
         """Take the intervals that an evaluation judged, by "day" or by "page".
 
         Raises:
-            ValueError: `by` is neither.
+            ValueError: `by` is neither, or `evaluation` is none.
         """
+        evaluation = _evaluation(evaluation)
         if by not in ("day", "page"):
             raise ValueError(f'by is {shown(by)}; "day" or "page" is needed')
         parts = evaluation.by_page if by == "page" else {str(_DAY * day): got for day, got in evaluation.by_day.items()}
@@ -217,14 +253,15 @@ class CoverageDisplay(_Drawn):
 
 def _by(published: ArrayLike | None, pages: Sequence[str] | None, n: int) -> tuple[list[str], Indices]:
     if published is not None and pages is None:
-        start = column_of("published", published, n) // _DAY * _DAY
+        start = times_of(published, n) // _DAY * _DAY
         days, place = np.unique(start, return_inverse=True)
         return [str(int(day)) for day in days], place.reshape(-1)
     if pages is None or published is not None:
         raise ValueError("either published or pages is needed: coverage is shown by day or by page")
-    if len(pages) != n:
-        raise PostDataError(f"pages has {len(pages)} rows; one for each of {n} posts is needed")
-    return numbered(pages)
+    known = keys_of("pages", pages)
+    if len(known) != n:
+        raise PostDataError(f"pages has {len(known)} rows; one for each of {n} posts is needed")
+    return numbered(known)
 
 
 def _shares(parts: Mapping[str, Covered], target: float) -> list[Share]:

@@ -62,7 +62,7 @@ def check_embedder(embedder: object) -> Embedder:
 
 def check_device(device: object) -> str:
     """Return a device that has a name here, and refuse all else with ValueError."""
-    if device not in DEVICES:
+    if not isinstance(device, str) or device not in DEVICES:
         raise ValueError(f'device is {shown(device)}; "auto", "cpu" or "cuda" is needed')
     return str(device)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from postopt._checks import check_share
+from postopt._checks import check_count, check_share
 from postopt.engagement.evaluating import summary
 from postopt.errors import PostDataError, shown
 from postopt.stats import Interval, metrics
@@ -24,7 +24,8 @@ LEAST_FOR_RANK = 30
 _LEAST_PAGES = 10  # with fewer, a page's days are drawn instead of pages
 _ROUNDS = 400
 _DAY = 86_400
-_LATEST = 253_402_300_800.0  # the year 10000; what is later has no date
+# The years 1 to 9999, and a day before and after them, which they are in some zone: what else there is has no date.
+_EARLIEST, _LATEST = -62_135_596_800.0 - _DAY, 253_402_300_800.0 + _DAY
 
 PAGE_MEDIAN = "the page's median"
 """The first of the baselines: the recent median of the page, as it was known at publication."""
@@ -128,7 +129,7 @@ class Evaluation:
         Args:
             ids: of the posts, each once.
             pages: whose they are.
-            published: seconds since 1970.
+            published: seconds since 1970, or before it.
             outcomes: what became of them.
             median: what was predicted.
             low: lower bounds.
@@ -141,13 +142,15 @@ class Evaluation:
 
         Raises:
             PostDataError: there are no posts, an id comes twice, lengths differ, or a number cannot be.
+            ValueError: `target` is no share, or `seed` no int of zero or more.
         """
         check_share("target", target, above=0.0, below=1.0)
+        check_count("seed", seed, least=0)
         read = _read(ids, pages, published, outcomes, median, low, high, p_above, baseline)
-        others = {name: np.log1p(column_of(name, column, len(pages))) for name, column in (baselines or {}).items()}
+        others = {name: np.log1p(column) for name, column in _named(baselines, len(read.y)).items()}
         drawn = Clusters(read.cluster(), rounds=_ROUNDS, seed=seed)
         return cls(
-            n=len(pages), pages=len(read.names), target=target,
+            n=len(read.y), pages=len(read.names), target=target,
             r2=metrics.r2(read.y, read.median), mae=float(np.mean(np.abs(read.y - read.median))),
             spearman=metrics.spearman(read.y, read.median),
             against=tuple(
@@ -191,6 +194,7 @@ class _Read(NamedTuple):
 
 
 def _read(ids: Sequence[str], pages: Sequence[str], published: ArrayLike, *columns: ArrayLike) -> _Read:
+    ids, pages = keys_of("ids", ids), keys_of("pages", pages)
     n = len(pages)
     if not n:
         raise PostDataError("there are no posts to judge predictions by")
@@ -205,13 +209,59 @@ def _read(ids: Sequence[str], pages: Sequence[str], published: ArrayLike, *colum
     if crossed.any():
         row = int(np.argmax(crossed))
         raise PostDataError(f"low[{row}] is {low[row]:.6g}, which is above high[{row}], {high[row]:.6g}")
-    day = (column_of("published", published, n, most=_LATEST) // _DAY).astype(np.int64)
+    day = (times_of(published, n) // _DAY).astype(np.int64)
     known, page = numbered(pages)
     return _Read(np.log1p(y), np.log1p(median), np.log1p(low), np.log1p(high), np.log1p(baseline), p, day, page, known)
 
 
-def column_of(name: str, values: ArrayLike, n: int, *, most: float = np.inf) -> Vector:
-    """Return `n` numbers, zero or more.
+def _named(baselines: Mapping[str, ArrayLike] | None, n: int) -> dict[str, Vector]:
+    if not isinstance(baselines, Mapping | None):
+        raise PostDataError(f"baselines is {shown(baselines)}; a mapping from names to columns is needed")
+    return {str(name): column_of(str(name), column, n) for name, column in (baselines or {}).items()}
+
+
+def keys_of(name: str, values: Sequence[K]) -> list[K]:
+    """Return what rows are told apart by: texts, or anything else that a dict takes for a key.
+
+    Raises:
+        PostDataError: they are not.
+    """
+    try:
+        keys = None if isinstance(values, str | bytes | Mapping) else list(values)
+        set(keys or ())
+    except TypeError:
+        keys = None
+    if keys is None:
+        raise PostDataError(f"{name} is {shown(values)}; a list is needed, of a text for each post")
+    return keys
+
+
+def times_of(published: ArrayLike, n: int) -> Vector:
+    """Return `n` times in seconds since 1970, those before it negative.
+
+    Raises:
+        PostDataError: they are not, or are in none of the years 1 to 9999.
+    """
+    return column_of("published", published, n, least=_EARLIEST, most=_LATEST)
+
+
+def size_of(name: str, values: ArrayLike) -> int:
+    """Return how many numbers there are.
+
+    Raises:
+        PostDataError: there are none, or they are no array of any shape.
+    """
+    try:
+        n = int(np.size(values))
+    except ValueError as error:
+        raise PostDataError(f"{name}: numbers are needed, not {shown(values)}") from error
+    if not n:
+        raise PostDataError("there is nothing to see in no predictions")
+    return n
+
+
+def column_of(name: str, values: ArrayLike, n: int, *, least: float = 0.0, most: float = np.inf) -> Vector:
+    """Return `n` numbers from `least` to `most`.
 
     Raises:
         PostDataError: they are not; the message names the first row that is not.
@@ -222,10 +272,10 @@ def column_of(name: str, values: ArrayLike, n: int, *, most: float = np.inf) -> 
         raise PostDataError(f"{name}: numbers are needed, not {shown(values)}") from error
     if column.shape != (n,):
         raise PostDataError(f"{name} has the shape {column.shape}; one number for each of {n} posts is needed")
-    bad = ~(np.isfinite(column) & (column >= 0) & (column <= most))
+    bad = ~(np.isfinite(column) & (column >= least) & (column <= most))
     if bad.any():
         row = int(np.argmax(bad))
-        allowed = "zero or more" if most == np.inf else f"from 0 to {most:g}"
+        allowed = "zero or more" if most == np.inf else f"from {least:g} to {most:g}"
         raise PostDataError(f"{name}[{row}] is {float(column[row])!r}; a finite number, {allowed}, is needed")
     return column
 

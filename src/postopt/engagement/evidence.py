@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
-from postopt._checks import check_amount, check_name
+from postopt._checks import check_amount, check_items, check_name, check_path
 from postopt._files import write_whole
 from postopt.backends.json import canonical
 from postopt.engagement.advising.estimates import ALPHA, Estimate, estimates
@@ -22,6 +22,7 @@ from postopt.engagement.advising.traits import TRAITS
 from postopt.errors import ModelFileError, NewerModelError, shown
 from postopt.experiments.effects import Effect, discoveries, pooled
 from postopt.experiments.records import Group
+from postopt.quality.lexicon import primary
 
 FORMAT: Final = "postopt-evidence"
 VERSION: Final = 1
@@ -56,13 +57,16 @@ class EvidenceCatalogue:
 
     def __init__(self, records: Iterable[Evidence], *, spread: float) -> None:
         self.spread = check_amount("spread", spread, "log-odds")
-        given = list(records)
+        given = check_items("records", records, "Evidence")
         for record in given:
             if not isinstance(record, Evidence):
                 raise ValueError(f"records has {shown(record)}; Evidence is needed")  # noqa: TRY004 - as all others
+            for name, value in zip(("trait", "outcome", "language", "kind"), _key(record), strict=True):
+                if not isinstance(value, str):
+                    raise ValueError(f"records has one on {name} {shown(value)}; a text is needed")  # noqa: TRY004 - as all others
         by_key = {_key(record): record if record.wanted else record.reversed() for record in given}
         self.records: tuple[Evidence, ...] = tuple(by_key[key] for key in sorted(by_key))
-        self._standing = {language: self._stand(language) for language in {r.language for r in self.records}}
+        self._standing = {language: self._stand(language) for language in {primary(r.language) for r in self.records}}
 
     def __len__(self) -> int:
         """How many records there are."""
@@ -82,10 +86,14 @@ class EvidenceCatalogue:
         return _shipped()
 
     def about(self, edit: str, *, outcome: str = "clicks", language: str = "en") -> Evidence | None:
-        """Return the evidence on an edit ("question", "without_question"), the randomised if there is any, or None."""
-        wanted = not edit.startswith("without_")
-        trait = edit.removeprefix("without_")
-        about = [r for r in self.records if (r.trait, r.outcome, r.language) == (trait, outcome, language)]
+        """Return the evidence on an edit ("question", "without_question"), the randomised if there is any, or None.
+
+        Raises:
+            ValueError: `edit` or `outcome` is no name, or `language` no tag.
+        """
+        wanted = not check_name("edit", edit).startswith("without_")
+        key = (edit.removeprefix("without_"), check_name("outcome", outcome), primary(language))
+        about = [r for r in self.records if (r.trait, r.outcome, primary(r.language)) == key]
         if not about:
             return None
         record = max(about, key=lambda record: record.kind == "randomised")
@@ -96,14 +104,17 @@ class EvidenceCatalogue:
 
         What stands and is not denied: the randomised first, then the surest, by the end of the interval that is nearer
         to no effect. An association is left out where randomised evidence on its trait says the opposite.
+
+        Raises:
+            ValueError: `language` is no tag.
         """
-        return self._standing.get(language, ())
+        return self._standing.get(primary(language), ())
 
     def _stand(self, language: str) -> tuple[Evidence, ...]:
         helping = [
             record if record.lift > 0 else record.reversed()
             for record in self.records
-            if record.language == language and record.stands and not record.denied
+            if primary(record.language) == language and record.stands and not record.denied
         ]
         proven = {(record.trait, record.wanted) for record in helping if record.kind == "randomised"}
         helping = [
@@ -115,7 +126,7 @@ class EvidenceCatalogue:
 
     def including(self, records: Iterable[Evidence]) -> EvidenceCatalogue:
         """Return a catalogue with further records, in place of those on the same trait, outcome, language and kind."""
-        return EvidenceCatalogue([*self.records, *records], spread=self.spread)
+        return EvidenceCatalogue([*self.records, *check_items("records", records, "Evidence")], spread=self.spread)
 
     def with_experiments(
         self,
@@ -142,17 +153,18 @@ class EvidenceCatalogue:
             experiments: a store, or the (text, n, successes) of each experiment. Each counts once: experiments that an
                 earlier call had are not to be given again.
             outcome: what the successes are.
-            language: of the texts.
+            language: of the texts, a tag of which the first part counts; "" if they have several.
             publisher: the host's name for whoever's readers these were.
             source: where the data come from, in words.
             years: first and last, if that is known.
 
         Raises:
             OutcomeError: there are no groups at all, a row is no `(text, n, successes)`, or its counts cannot be.
-            ValueError: a name is empty.
+            ValueError: a name is empty, `language` is no tag, or `years` are no two years.
         """
         for name, value in (("outcome", outcome), ("publisher", publisher), ("source", source)):
             check_name(name, value)
+        language, years = primary(language), _years(years)
         origin = Origin(outcome, "randomised", source, years, language, publisher)
         groups = experiments.past() if isinstance(experiments, HasPast) else experiments
         known = {r.trait: r for r in self.records if _key(r)[1:] == (outcome, language, "randomised")}
@@ -189,12 +201,14 @@ class EvidenceCatalogue:
 
         Raises:
             OSError: the file cannot be written; what was there before stays.
+            ValueError: `path` is no path.
         """
+        path = check_path("path", path)
         body = {"spread": self.spread, "records": [record.state() for record in self.records]}
         written = {"format": FORMAT, "version": VERSION, "sha256": _checksum(body), "catalogue": body}
         # Indented, so that a change shows in a diff; sorted, so that it shows alone.
         text = json.dumps(written, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
-        write_whole(Path(path), f"{text}\n".encode())
+        write_whole(path, f"{text}\n".encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> EvidenceCatalogue:
@@ -203,10 +217,12 @@ class EvidenceCatalogue:
         Raises:
             ModelFileError: it cannot be read, or is truncated, damaged or foreign.
             NewerModelError: it was written by a newer version, or is about traits that this one does not know.
+            ValueError: `path` is no path.
         """
-        name = Path(path).name
+        path = check_path("path", path)
+        name = path.name
         try:
-            body = _body(name, json.loads(Path(path).read_bytes()))
+            body = _body(name, json.loads(path.read_bytes()))
             return cls((Evidence.from_state(record) for record in body["records"]), spread=body["spread"])
         except NewerModelError:
             raise
@@ -245,6 +261,16 @@ def _shipped() -> EvidenceCatalogue:
 
 def _key(record: Evidence) -> _Key:
     return record.trait, record.outcome, record.language, record.kind
+
+
+def _years(years: object) -> tuple[int, int] | None:
+    if years is None:
+        return None
+    if isinstance(years, tuple | list) and len(years) == 2 and all(type(year) is int for year in years):
+        first, last = years
+        if first <= last:
+            return first, last
+    raise ValueError(f"years is {shown(years)}; the first and the last year, or None, is needed")
 
 
 def _together(years: tuple[int, int] | None, others: tuple[int, int] | None) -> tuple[int, int] | None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from postopt.errors import ModelError, PostDataError
+from postopt._checks import check_items
+from postopt.errors import ModelError, PostDataError, shown
 from postopt.judgement import Axis, Finding, Prediction, QualityReport
 from postopt.quality.readability import readability
 from postopt.types import Post
@@ -92,7 +93,13 @@ def rank(reports: Sequence[QualityReport]) -> list[int]:
     First those without a hard failure, then by fewer of them. Then by the probability of acceptance, if all have one.
     Then by fewer findings, axis by axis in `ORDER`, and last by larger values, axis by axis in `ORDER`. An axis is left
     out if one of the reports has no value for it. Nothing is ever averaged.
+
+    Raises:
+        ValueError: they are no reports.
     """
+    reports = check_items("reports", reports, "QualityReports")
+    if strange := [report for report in reports if not isinstance(report, QualityReport)]:
+        raise ValueError(f"reports has {shown(strange[0])}; QualityReports are needed")
     calibrated = all(report.acceptance is not None for report in reports)
     compared = [name for name in ORDER if all(_value(report, name) is not None for report in reports)]
 

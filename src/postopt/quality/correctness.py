@@ -13,8 +13,10 @@ from itertools import chain
 from typing import Final
 
 from postopt.judgement import Finding
+from postopt.quality.arguments import check_arguments
+from postopt.quality.lexicon import primary
 from postopt.quality.readable import language_of
-from postopt.quality.rules import marks, residue, spanish
+from postopt.quality.rules import marks, model_talk, residue, spanish
 from postopt.quality.rules.defects import Defect
 from postopt.types import Brief
 
@@ -26,7 +28,7 @@ MOST_CHARACTERS: Final = 100_000
 _RULES: tuple[Callable[[str, str], Iterator[Defect]], ...] = (
     residue.broken_bytes,
     residue.places_to_fill_in,
-    residue.model_talk,
+    model_talk.model_talk,
     residue.markdown,
     residue.broken_links,
     marks.spaces,
@@ -40,12 +42,15 @@ _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
 def check(text: str, brief: Brief | None = None, language: str | None = None) -> list[Finding]:
-    """Return what is wrong with the letter of a text, in order of place; pure, and never raises for any text.
+    """Return what is wrong with the letter of a text, in order of place; pure, and never raises for any str.
 
     Args:
         text: of which the first `MOST_CHARACTERS` are read.
         brief: whose own wording is no defect.
         language: a tag; None for the brief's, or else the one that the words speak for.
+
+    Raises:
+        PostDataError: one of them is none.
     """
     return [
         Finding(
@@ -58,6 +63,7 @@ def check(text: str, brief: Brief | None = None, language: str | None = None) ->
 
 def defects(text: str, brief: Brief | None = None, language: str | None = None) -> list[Defect]:
     """Return the defects behind `check`, in order of place."""
+    check_arguments(text, brief, language)
     text = text[:MOST_CHARACTERS]
     spoken = spoken_in(text, brief, language)
     found: Iterable[Defect] = chain.from_iterable(rule(text, spoken) for rule in _RULES)
@@ -83,9 +89,10 @@ def spoken_in(text: str, brief: Brief | None = None, language: str | None = None
     A tag is believed, the argument before the brief. Else the words decide; French, Portuguese and Italian share so
     many with Spanish that a text with more of their own than of Spanish ones is nobody's.
     """
+    check_arguments(text, brief, language)
     tag = language if language is not None else brief.language if brief is not None else None
     if tag is not None:
-        return tag.partition("-")[0].lower()
+        return primary(tag)
     words = _words(text)
     spoken = language_of(words, text[:10_000])
     unsure = spoken == "es" and not any(mark in text for mark in "¿¡ñÑ")

@@ -28,6 +28,8 @@ _GROWTH: Final = 1.1
 
 _FORMAT: Final = 1
 
+_AGAIN: Final = "record the decisions again with this version, from the texts"
+
 
 class _Kept(NamedTuple):
     columns: tuple[float, ...]
@@ -57,6 +59,14 @@ class Decisions:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: of several types
+        """Give all but the lock to other processes."""
+        with self._lock:
+            return {**self.__dict__, "_lock": None, "_kept": self._kept.copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:  # Any: as above
+        self.__dict__.update(state, _lock=threading.Lock())
 
     @property
     def model(self) -> Acceptance | None:
@@ -107,8 +117,8 @@ class Decisions:
         """Put a record that `state` returned in the place of this one, and learn from it.
 
         Raises:
-            NewerModelError: it was written by a newer version, or with other columns.
-            ModelFileError: it is damaged or foreign; nothing was changed.
+            NewerModelError: it was written by a newer version, or with columns that this one does not have.
+            ModelFileError: it is damaged or foreign, or an older version wrote it; nothing was changed.
         """
         kept = self._read(state)
         with self._lock:
@@ -118,16 +128,28 @@ class Decisions:
     def _read(self, state: object) -> OrderedDict[str, _Kept]:
         if not isinstance(state, dict) or type(state.get("format")) is not int or state["format"] < 1:
             raise ModelFileError(f"{shown(state)} is no record of decisions")
-        if state["format"] > _FORMAT or state.get("columns") != list(self._names):
-            raise NewerModelError(
-                "the record was written by another version of postopt, which reads other things from a report",
-                hint="record the decisions again with this version, from the texts",
-            )
+        if state["format"] > _FORMAT:
+            raise NewerModelError("the record was written by a newer version of postopt", hint=_AGAIN)
+        self._check_columns(state.get("columns"))
         try:
             rows = [_row(row, len(self._names)) for row in state["decisions"]]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ModelFileError("the record of decisions is damaged") from error
         return OrderedDict(rows[-self._most :])
+
+    def _check_columns(self, columns: object) -> None:
+        if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+            raise ModelFileError(f"the record of decisions is damaged: its columns are {shown(columns)}")
+        if unknown := [name for name in columns if name not in self._names]:
+            raise NewerModelError(
+                f"the record reads {shown(unknown)} from a report, which this version of postopt does not", hint=_AGAIN
+            )
+        if columns != list(self._names):
+            raise ModelFileError(
+                "the record was written by another version of postopt, which reads less from a report, or in another "
+                "order",
+                hint=_AGAIN,
+            )
 
     def _settle(self) -> None:
         if self._since:

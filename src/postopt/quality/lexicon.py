@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
+from postopt.errors import shown
+
 Lists: TypeAlias = dict[tuple[str, str], dict[str, str]]
 
 LANGUAGES: Final = ("en", "es")
@@ -204,5 +206,11 @@ WORDS: Final[Lists] = {
 
 
 def primary(tag: str) -> str:
-    """Return the first part of a language tag in lower case: "es" of "es-MX" and of "ES_mx"."""
+    """Return the first part of a language tag in lower case: "es" of "es-MX" and of "ES_mx".
+
+    Raises:
+        ValueError: it is no str.
+    """
+    if not isinstance(tag, str):
+        raise ValueError(f"language is {shown(tag)}; a tag such as 'en' is needed")  # noqa: TRY004 - as all others
     return tag.lower().replace("_", "-").partition("-")[0]

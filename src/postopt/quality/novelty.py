@@ -13,9 +13,10 @@ import re
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from typing import Final, NamedTuple
 
-from postopt._checks import check_count
+from postopt._checks import check_count, check_items
 from postopt.errors import shown
 from postopt.judgement import Finding
 from postopt.quality.rules.defects import quoted
@@ -82,19 +83,20 @@ class RecentPosts:
         self._next = 0
         self._kept: OrderedDict[int, _Shingled] = OrderedDict()
         self._index: dict[int, tuple[int, ...]] = {}
-        if isinstance(texts, str):
-            raise ValueError(f"recent is {shown(texts)}; texts in a list are needed")  # noqa: TRY004 - as all others
-        for text in texts:
+        for text in check_items("recent", texts, "texts"):
             self.add(text)
 
     def __len__(self) -> int:
         return len(self._kept)
 
+    def __reduce__(self) -> tuple[partial[RecentPosts], tuple[list[str]]]:
+        """Give the texts alone to other processes: locks and hashes of words hold in this one."""
+        with self._lock:
+            return partial(type(self), most=self._most), ([kept.text for kept in self._kept.values()],)
+
     def add(self, text: str) -> None:
         """Take a text as the newest."""
-        if not isinstance(text, str):
-            raise ValueError(f"a recent text is {shown(text)}; a str is needed")  # noqa: TRY004 - as all others
-        new = _shingled(text)
+        new = _shingled(text, "a recent text")
         with self._lock:
             self._forget(next((key for key, old in self._kept.items() if old.text == new.text), None))
             key, self._next = self._next, self._next + 1
@@ -148,7 +150,9 @@ def check(text: str, recent: RecentPosts, *, beside_itself: bool = False) -> tup
     return 1 - match.similarity, [Finding(rule=rule, axis=AXIS, message=message, span=match.span, source="host")]
 
 
-def _shingled(text: str) -> _Shingled:
+def _shingled(text: str, name: str = "text") -> _Shingled:
+    if not isinstance(text, str):
+        raise ValueError(f"{name} is {shown(text)}; a str is needed")  # noqa: TRY004 - as all others
     text = text[:_MOST_CHARACTERS]
     folded = text.casefold()
     # Some characters have more than one in lower case ("İ", "ß"): then places in the two texts differ.

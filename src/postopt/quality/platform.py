@@ -8,6 +8,7 @@ from typing import Final
 
 from postopt.errors import shown
 from postopt.judgement import Finding
+from postopt.quality.arguments import check_arguments
 from postopt.quality.counting.lengths import length as length  # noqa: PLC0414 - one of the questions about a platform
 from postopt.quality.counting.lengths import surplus_from, whole_until
 from postopt.quality.profiles.linkedin import LINKEDIN
@@ -64,7 +65,7 @@ def profile_for(brief: Brief | None, given: PlatformProfile | None = None) -> Pl
 def check(
     text: str,
     brief: Brief | None = None,
-    language: str | None = None,  # noqa: ARG001 - all checks take it
+    language: str | None = None,
     *,
     profile: PlatformProfile | None = None,
 ) -> list[Finding]:
@@ -79,7 +80,12 @@ def check(
         brief: what it was to say; without one nothing is known to matter at the fold.
         language: not needed here; all checks take it.
         profile: of the platform, if it is not `brief.platform`.
+
+    Raises:
+        PostDataError: text, brief or language is none.
+        ValueError: `profile` is none.
     """
+    check_arguments(text, brief, language)
     platform = profile_for(brief, profile)
     found = [*_unprintable(text), *_over_brief(text, brief)]
     for limit in platform.limits:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 from postopt._checks import check_name
 from postopt.errors import shown
-from postopt.quality.lexicon import FUNCTION_WORD_SETS, LANGUAGES, WORDS
+from postopt.quality.lexicon import FUNCTION_WORD_SETS, LANGUAGES, WORDS, primary
 
 Given: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 
@@ -75,11 +75,17 @@ def language_of(words: tuple[str, ...], text: str = "") -> str:
 
 @lru_cache(maxsize=1024)
 def read(text: str, language: str | None = None) -> Reading:
-    """Return a text as the features see it, in this language, or the one its words speak for."""
+    """Return a text as the features see it, in this language, or the one its words speak for.
+
+    Raises:
+        ValueError: `text` or `language` is no str.
+    """
+    if not isinstance(text, str):
+        raise ValueError(f"text is {shown(text)}; a str is needed")  # noqa: TRY004 - as all others
     text = unicodedata.normalize("NFC", text[:_MOST_CHARACTERS]).replace("’", "'")
     words = tuple(_WORD.findall(text.casefold()))
     pairs = (f"{first}-{second}" for first, second in pairwise(words))
-    spoken = language_of(words, text) if language is None else language.partition("-")[0]
+    spoken = language_of(words, text) if language is None else primary(language)
     return Reading(text, words, frozenset(words).union(pairs), spoken)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from postopt._checks import check_count
+from postopt._checks import check_count, check_items
 from postopt.errors import PostDataError, shown
 from postopt.judgement import Axis, Prediction, QualityReport
 from postopt.quality import axes, claims, correctness, novelty, platform, policy
+from postopt.quality.arguments import check_arguments
 from postopt.quality.decisions import Decision, Decisions
 from postopt.quality.novelty import RecentPosts
 from postopt.quality.platform import PlatformProfile
@@ -99,7 +100,11 @@ class QualityScorer:
         )
 
     def rank(self, reports: Sequence[QualityReport]) -> list[int]:
-        """Return the places of the reports, the best first; `postopt.quality.axes.rank` says by what."""
+        """Return the places of the reports, the best first; `postopt.quality.axes.rank` says by what.
+
+        Raises:
+            ValueError: they are no reports.
+        """
         return axes.rank(reports)
 
     def remember(self, post: Post | str) -> None:
@@ -139,7 +144,7 @@ class QualityScorer:
 
         Raises:
             NewerModelError: it was written by a version that reads other things from a report.
-            ModelFileError: it is damaged or foreign; nothing was changed.
+            ModelFileError: it is damaged or foreign, or an older version wrote it; nothing was changed.
         """
         self._decisions.restore(state)
 
@@ -178,24 +183,19 @@ class QualityScorer:
         return axes.predicted(self.response, post if isinstance(post, Post) else {"text": text, "language": language})
 
 
-def read(post: object, brief: object, language: object = None) -> tuple[str, Brief | None]:
+def read(post: Post | str, brief: Brief | None, language: str | None = None) -> tuple[str, Brief | None]:
     """Return text and brief of a post or a text; a brief that is given goes before the post's own.
 
     Raises:
         PostDataError: the first is neither, the second no brief, or the third no tag.
     """
-    if language is not None and not isinstance(language, str):
-        raise PostDataError(f"language is {shown(language)}; a tag such as 'en' or None is needed")
-    if brief is not None and not isinstance(brief, Brief):
-        raise PostDataError(f"brief is {shown(brief)}; a Brief or None is needed")
-    if isinstance(post, Post):
-        return post.text, post.brief if brief is None else brief
-    if not isinstance(post, str):
+    if not isinstance(post, Post | str):
         raise PostDataError(f"post is {shown(post)}; a Post or a text is needed")
-    return post, brief
+    text, own = (post, None) if isinstance(post, str) else (post.text, post.brief)
+    check_arguments(text, brief, language)
+    return text, own if brief is None else brief
 
 
 def _texts(recent: Iterable[str | Post]) -> Iterable[str]:
-    if isinstance(recent, str) or not isinstance(recent, Iterable):
-        raise ValueError(f"recent is {shown(recent)}; texts or posts in a list are needed")  # noqa: TRY004 - as all others
-    return [post.text if isinstance(post, Post) else post for post in recent]
+    given = check_items("recent", recent, "texts or posts")
+    return [post.text if isinstance(post, Post) else post for post in given]

@@ -3,9 +3,6 @@
 import numpy as np
 import pytest
 
-from postopt.engagement.advising.record import Evidence
-from postopt.experiments.effects import Effect
-
 WORDS = ["river", "stone", "garden", "paper", "window", "market", "silver", "button", "letter", "forest"]
 
 
@@ -29,20 +26,5 @@ def planted():
                 group.append((" ".join(words) + "?" * int(question), 5000, int(clicks)))
             made.append(group)
         return made
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def known():
-    """A record that stands, unless something of it is changed."""
-
-    def make(trait="question", log_odds=-0.1, error=0.02, **changes):
-        values = {
-            "effect": Effect(log_odds, error, 300, 200.0), "measured": log_odds, "pairs": 900, "tests": 250,
-            "impressions": 10**6, "outcome": "clicks", "kind": "randomised", "source": "tests", "years": (2013, 2015),
-            "language": "en", "publisher": "somebody", "found": True, "confirmed": True,
-        } | changes  # fmt: skip
-        return Evidence(trait=trait, **values)
 
     return make

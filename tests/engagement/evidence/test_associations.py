@@ -1,6 +1,6 @@
 """What goes with more engagement among posts, and what that is called."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -60,6 +60,28 @@ class TestAssociations:
 
     def test_one_page_will_do(self):
         assert of(associations(posts(1200, pages=1, days=420)), "question").stands
+
+    def test_the_language_is_the_same_however_its_tag_is_written(self):
+        assert associations(posts(400), language="EN_us") == associations(posts(400)) != ()
+
+    @pytest.mark.parametrize("settings", [{"language": None}, {"target": 5}, {"publisher": ""}, {"source": ["a"]}])
+    def test_a_name_that_is_none_is_refused(self, settings):
+        (name,) = settings
+        with pytest.raises(ValueError, match=f"{name} is"):
+            associations(posts(1), **settings)
+
+    @pytest.mark.parametrize(
+        ("first", "years"),
+        [
+            (datetime(1960, 1, 1, tzinfo=UTC), (1960, 2026)), (datetime(1, 1, 1, tzinfo=UTC), (1, 2026)),
+            (datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))), (1, 2026)),
+            (datetime(9999, 12, 31, 23, tzinfo=timezone(timedelta(hours=-12))), (2026, 9999)),
+        ],
+    )  # fmt: skip
+    def test_posts_of_any_year_there_is(self, first, years):
+        given = posts(400)
+        records = associations([*given, {**given[0], "id": "other", "published": first}])
+        assert {record.years for record in records} == {years}
 
     @pytest.mark.parametrize("change", [{"outcome": -1}, {"outcome": None}, {"published": None}, {"text": None}])
     def test_a_post_that_cannot_be_is_refused(self, change):

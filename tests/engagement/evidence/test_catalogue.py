@@ -54,6 +54,14 @@ class TestShipped:
         assert EvidenceCatalogue.default().about("question", language="es") is None
         assert EvidenceCatalogue.default().about("question", outcome="engagement") is None
 
+    @pytest.mark.parametrize("tag", ["en", "EN_us", "en-GB"])
+    def test_a_language_is_the_same_however_its_tag_is_written(self, tag, planted):
+        catalogue = EvidenceCatalogue.default()
+        assert catalogue.standing(tag) == catalogue.standing("en") != ()
+        assert catalogue.about("question", language=tag) == catalogue.about("question")
+        learned = EvidenceCatalogue([], spread=0.05).with_experiments(planted(50), language=tag)
+        assert {record.language for record in learned.records} == {"en"}
+
 
 class TestStanding:
     def test_each_lifts_and_the_surest_comes_first(self, known):
@@ -249,6 +257,46 @@ class TestFiles:
     def test_a_spread_that_cannot_be_is_refused(self, spread):
         with pytest.raises(ValueError, match="spread"):
             EvidenceCatalogue([], spread=spread)
+
+    @pytest.mark.parametrize("path", [None, 5, b"file", ["file"], "a\0b"])
+    def test_what_is_no_path_is_refused(self, path, known):
+        with pytest.raises(ValueError, match=r"path is .*; a path is needed"):
+            EvidenceCatalogue.load(path)
+        with pytest.raises(ValueError, match=r"path is .*; a path is needed"):
+            EvidenceCatalogue([known()], spread=0.05).save(path)
+
+
+class TestWrongArguments:
+    @pytest.mark.parametrize("records", [None, 5, "question", {"question": 1}])
+    def test_records_that_are_no_collection(self, records):
+        with pytest.raises(ValueError, match=r"records is .*; Evidence in a list are needed"):
+            EvidenceCatalogue(records, spread=0.1)
+        with pytest.raises(ValueError, match=r"records is .*; Evidence in a list are needed"):
+            EvidenceCatalogue.default().including(records)
+
+    def test_a_record_on_what_is_no_text(self, known):
+        with pytest.raises(ValueError, match="records has one on language None; a text is needed"):
+            EvidenceCatalogue([known(language=None)], spread=0.1)
+
+    @pytest.mark.parametrize("value", [None, 5, b"question", ["question"]])
+    def test_names_that_are_no_texts(self, value):
+        catalogue = EvidenceCatalogue.default()
+        with pytest.raises(ValueError, match="edit is"):
+            catalogue.about(value)
+        with pytest.raises(ValueError, match="outcome is"):
+            catalogue.about("question", outcome=value)
+        for take in (catalogue.standing, lambda tag: catalogue.about("question", language=tag)):
+            with pytest.raises(ValueError, match=r"language is .*; a tag such as 'en' is needed"):
+                take(value)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("language", None), ("language", 5), ("language", ["en"]), ("years", 5), ("years", "no"), ("years", (2013,)),
+         ("years", (2015, 2013)), ("years", ("2013", "2015")), ("years", {1: 2}), ("years", [2013, math.nan])],
+    )  # fmt: skip
+    def test_experiments_of_an_unknown_language_or_time(self, name, value, planted):
+        with pytest.raises(ValueError, match=f"{name} is"):
+            EvidenceCatalogue.default().with_experiments(planted(20), **{name: value})
 
 
 class TestValue:

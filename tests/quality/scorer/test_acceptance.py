@@ -172,7 +172,25 @@ class TestDecisions:
             decisions.restore(spoil(before))
         assert decisions.state() == before
 
-    @pytest.mark.parametrize("change", [{"format": 2}, {"columns": ["a"]}])
+    @pytest.mark.parametrize(
+        "change", [{"format": 2}, {"columns": [*NAMES, "g"]}, {"columns": ["a", "g"]}, {"format": 2, "columns": 5}]
+    )
     def test_a_newer_record_says_that_it_is_newer(self, change):
-        with pytest.raises(NewerModelError):
-            Decisions(NAMES).restore({**Decisions(NAMES).state(), **change})
+        decisions = learned(60, strength=1.0, seed=0)
+        before = decisions.state()
+        with pytest.raises(NewerModelError, match=r"newer version of postopt|reads .*'g'.* from a report"):
+            decisions.restore({**before, **change})
+        assert decisions.state() == before
+
+    @pytest.mark.parametrize("columns", [["a"], [], list(NAMES[:-1]), list(NAMES[::-1])])
+    def test_an_older_record_says_that_it_is_older(self, columns):
+        with pytest.raises(ModelFileError, match="another version of postopt") as caught:
+            Decisions(NAMES).restore({**Decisions(NAMES).state(), "columns": columns})
+        assert not isinstance(caught.value, NewerModelError)
+        assert "record the decisions again" in caught.value.hint
+
+    @pytest.mark.parametrize("columns", [None, 5, "abcdef", [1], [None], [["a"]], {"a": 1}])
+    def test_columns_that_are_no_names_are_damage(self, columns):
+        with pytest.raises(ModelFileError, match="damaged") as caught:
+            Decisions(NAMES).restore({**Decisions(NAMES).state(), "columns": columns})
+        assert not isinstance(caught.value, NewerModelError)

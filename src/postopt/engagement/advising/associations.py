@@ -13,14 +13,19 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from postopt._checks import check_name
 from postopt.engagement.advising.estimates import EARLIER, Estimate, measured
 from postopt.engagement.advising.record import Evidence, Origin, records_of
 from postopt.engagement.advising.traits import reading_of
 from postopt.engagement.posts import ENGAGEMENT, AnyPost, Columns, read_posts
 from postopt.experiments.contrasts import Contrasts, Indices
 from postopt.experiments.effects import usual_spread
+from postopt.quality.lexicon import primary
 
 _WEEK = 7 * 24 * 3600.0
+
+# The begin of the year 1 and the last second of 9999.
+_FIRST, _LAST = -62_135_596_800.0, 253_402_300_799.0
 
 
 def associations(
@@ -40,13 +45,17 @@ def associations(
     Args:
         posts: with published and outcome; all count alike, so that those still gathering reactions are better left out.
         target: the outcome, as `EngagementPredictor` names it.
-        language: only posts in it are looked at; of a post without a language its words decide.
+        language: a tag; only posts in it are looked at; of a post without a language its words decide.
         publisher: whose posts they are.
         source: where they come from, in words.
 
     Raises:
         PostDataError: a post cannot be read, or lacks time or outcome.
+        ValueError: a name is empty, or `language` is no tag.
     """
+    for name, value in (("target", target), ("publisher", publisher), ("source", source)):
+        check_name(name, value)
+    language = primary(language)
     columns = read_posts(posts, target=target)
     spoken = [
         own or reading_of(text, None).language for own, text in zip(columns.languages, columns.texts, strict=True)
@@ -60,9 +69,14 @@ def associations(
         _measured(columns.take(np.flatnonzero(side)), weeks[side], language) for side in (early | True, early, ~early)
     )
     spread = usual_spread([estimate.effect for estimate in everything.values()])
-    years = tuple(datetime.fromtimestamp(at, UTC).year for at in (columns.published.min(), columns.published.max()))
-    origin = Origin(target, "association", source, (years[0], years[1]), language, publisher)
+    years = _year(columns.published.min()), _year(columns.published.max())
+    origin = Origin(target, "association", source, years, language, publisher)
     return records_of(everything, first, second, origin, spread)
+
+
+def _year(at: float) -> int:
+    # A zone may make it the day before the first year there is, or after the last.
+    return datetime.fromtimestamp(min(max(at, _FIRST), _LAST), UTC).year
 
 
 def _measured(columns: Columns, weeks: Indices, language: str) -> dict[str, Estimate]:

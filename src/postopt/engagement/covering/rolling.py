@@ -75,11 +75,13 @@ def error_of(centre: float, spread: float, outcome: float, published: float, at:
         PostDataError: a number is not finite, or spread not more than 0.
     """
     check_prediction(centre, spread, published)
+    error = math.nan
     try:
         error = (outcome - centre) / spread if math.isfinite(at) else math.nan
+        fit = math.isfinite(error)
     except (TypeError, OverflowError):  # no numbers, or an int beyond all floats
-        error = math.nan
-    if not math.isfinite(error):
+        fit = False
+    if not fit:
         raise PostDataError(f"outcome {shown(outcome)}, learned at {shown(at)}: finite numbers are needed")
     return error
 

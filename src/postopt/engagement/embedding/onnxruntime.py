@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,10 @@ from postopt.errors import ModelFileError
 
 with needs("onnxruntime"):
     import onnxruntime
+
+# What ONNX Runtime says of memory that is short, for which it has no error of its own: by its arena, without one, and
+# without one where Microsoft's compiler built it. Which class of error says so has changed between versions.
+_FULL: Final = ("Failed to allocate memory", "std::bad_alloc", "bad allocation")
 
 
 class OnnxEmbedder(BatchedEmbedder):
@@ -61,7 +66,12 @@ class OnnxEmbedder(BatchedEmbedder):
         self.batch_size = self._measured(texts, BATCH_SIZES, clock).batch_size
 
     def _run(self, ids: NDArray[np.int64], mask: NDArray[np.int64]) -> Vectors:
-        vectors: Vectors = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        try:
+            vectors: Vectors = self._session.run(["vectors"], {"ids": ids, "mask": mask})[0]
+        except Exception as error:  # the library's errors have no base of their own
+            if any(words in str(error) for words in _FULL):
+                raise MemoryError(str(error)) from error
+            raise
         return vectors
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,22 +10,27 @@ import numpy as np
 from postopt._optional import needs
 from postopt.engagement.displays import CalibrationDisplay, CoverageDisplay, ReliabilityDisplay, Share
 from postopt.engagement.evaluation import Evaluation
+from postopt.errors import shown
 from postopt.experiments.matplotlib import Picture
 from postopt.stats.metrics import Curve, Vector
 
 with needs("matplotlib"):
+    from matplotlib import font_manager
     from matplotlib.axes import Axes as Axes  # noqa: PLC0414 - for annotations elsewhere
     from matplotlib.figure import Figure as Figure  # noqa: PLC0414
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.ft2font import FT2Font
     from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 _DAY = 86_400
-_NAMED = 5  # pages whose names are written beside their points; arbitrary
+_NAMED = 5  # pages whose names are written below the picture; arbitrary
+_LONGEST = 60  # characters of a name; arbitrary
 _FEW = 30  # posts of a day or page below which its point says nothing, and is drawn only if all are so; arbitrary
 
 
 def draw(evaluation: Evaluation) -> Figure:
     """Draw an evaluation: calibration of the probabilities on the left, coverage by day and by page on the right."""
-    figure = Picture(figsize=(13.0, 6.5), layout="constrained")
+    figure = Picture(figsize=(13.0, 7.5), layout="constrained")
     axes = figure.subplot_mosaic([["left", "above"], ["left", "below"]], width_ratios=(5, 6))
     CalibrationDisplay.from_evaluation(evaluation).plot(axes["left"])
     CoverageDisplay.from_evaluation(evaluation, by="day").plot(axes["above"])
@@ -78,8 +84,10 @@ def draw_coverage(display: CoverageDisplay, ax: Axes | None) -> tuple[Axes, Figu
         _draw_pages(axes, display)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_ylabel("outcomes within their intervals")
-    axes.set_title(f"coverage {display.coverage:.1%} of {display.n:,} outcomes, by {display.by}", fontsize=10)
-    axes.legend(loc="lower right" if display.by == "day" else "best", frameon=False)
+    axes.set_title(f"coverage {display.coverage:.1%} of {display.n:,} outcomes, by {display.by}", fontsize=10, pad=20)
+    # Above the axes: there may be a point anywhere within.
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8, borderaxespad=0.2,
+                handlelength=1.5, columnspacing=1.2)  # fmt: skip
     return axes, axes.figure.figure
 
 
@@ -96,8 +104,11 @@ def _draw_days(axes: Axes, display: CoverageDisplay) -> None:
 
 
 def _date(day: float, _: object) -> str:
-    when = datetime.fromtimestamp(day * _DAY, UTC)
-    return f"{when.day} {when:%b %Y}"
+    try:
+        when = datetime.fromtimestamp(day * _DAY, UTC)
+    except (ValueError, OverflowError, OSError):  # the axis may go on where there are no dates
+        return ""
+    return f"{when.day} {when:%b} {when.year}"
 
 
 def _draw_pages(axes: Axes, display: CoverageDisplay) -> None:
@@ -112,15 +123,23 @@ def _draw_pages(axes: Axes, display: CoverageDisplay) -> None:
     for pages, colour, label in ((inside, "C0", "a page"), (outside, "C3", "a page outside")):
         if pages:
             axes.scatter([p.n for p in pages], [p.coverage for p in pages], s=16, color=colour, zorder=3, label=label)
-    for page in sorted(outside, key=lambda share: share.coverage)[:_NAMED]:
-        right = page.n**2 > least * most  # beyond the middle of a logarithmic axis
-        axes.annotate(_plain(page.name), (page.n, page.coverage), xytext=(-5 if right else 5, -3), fontsize=8,
-                      textcoords="offset points", ha="right" if right else "left")  # fmt: skip
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(_count))
     axes.xaxis.set_minor_formatter(FuncFormatter(_count) if most < 8 * least else NullFormatter())
     axes.set_xlabel(f"outcomes of the page{left_out}")
     axes.set_ylim(min(0.75, *(share.coverage - 0.03 for share in shares)), 1.01)
+    _name(axes, sorted(outside, key=lambda share: share.coverage)[:_NAMED])
+
+
+def _name(axes: Axes, pages: list[Share]) -> None:
+    """Number the points of some pages, and write their names below the axes, where they cover nothing."""
+    lines = []
+    for number, page in enumerate(pages, 1):
+        axes.annotate(f"{number}", (page.n, page.coverage), xytext=(4, -3), textcoords="offset points", fontsize=8)
+        lines.append(f"{number}  {page.coverage:.1%} of {page.n:,}: {_plain(page.name)}")
+    below = (axes.transAxes, axes.xaxis.label)
+    axes.annotate("\n".join(lines), (0, 0), xycoords=below, xytext=(0, -4), textcoords="offset points", va="top",
+                  fontsize=8)  # fmt: skip
 
 
 def _shown(display: CoverageDisplay) -> tuple[list[Share], str]:
@@ -134,11 +153,29 @@ def _count(value: float, _: object) -> str:
 
 
 def _plain(text: str) -> str:
-    return text.replace("$", r"\$")  # two of them would be the begin and end of a formula
+    """Return a name in one line; what matplotlib's fonts do not have, of which it would warn, is a question mark."""
+    line = " ".join(text.split())
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST - 1]}…"
+    families = [FontProperties(family=[name]) for name in FontProperties().get_family()]
+    fonts = [font_manager.get_font(font_manager.findfont(family)) for family in families]
+    there = (_drawn(character, fonts) for character in line)
+    return "".join(there).replace("$", r"\$")  # two of them would be the begin and end of a formula
+
+
+def _drawn(character: str, fonts: list[FT2Font]) -> str:
+    if any(font.get_char_index(ord(character)) for font in fonts):
+        return character
+    # What joins or marks others, as in emoji, says nothing without them.
+    return "" if unicodedata.category(character)[0] in "CM" else "?"
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    return Picture(figsize=size, layout="constrained").subplots() if ax is None else ax
+    if ax is None:
+        return Picture(figsize=size, layout="constrained").subplots()
+    if not isinstance(ax, Axes):
+        raise ValueError(f"ax is {shown(ax)}; matplotlib's Axes, or None, are needed")  # noqa: TRY004 - as all others
+    return ax
 
 
 def _square(axes: Axes) -> None:

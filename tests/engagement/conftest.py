@@ -1,4 +1,4 @@
-"""Records of evidence, briefs, and whoever judges a rewritten text."""
+"""Records of evidence that are made up."""
 
 import pytest
 
