@@ -1,7 +1,6 @@
 """What holds for the features of any text."""
 
 import math
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from postopt.quality.counting import scan as scanning
 from postopt.quality.counting.columns import COLUMNS, OF_TEXT, OF_TOKENS
-from postopt.quality.counting.scan import is_latin, normal, pieces, scan
+from postopt.quality.counting.scan import MOST_CHARACTERS, normal, scan
 from postopt.quality.counting.table import TokenTable
 from postopt.quality.counting.tokens import LANES, kind, row, term, token_hash
 from postopt.quality.features import FEATURE_NAMES, FeatureSet
@@ -27,6 +26,7 @@ PIECES = """
     日本語 テスト 안녕 नमस्ते สวัสดี مرحبا שלום мир می‌خواهم é ñ ² ½ ﬁ ß İ ŉ
 """.split()
 PIECES += ["e\u0301", "\u0301", "1\u00a0234", "1\u202f234", "a\u200db", "\u200d", "\u200c", "\ufe0f", "\u20e3"]
+PIECES += ["ー", "\u3099", "ℹ\ufe0f", "\u24c2\ufe0f", "𠀀", "\U00033480", "\U000e0100", "٣", "a٣"]
 PIECES += ["\ud800", "\udfff", "\x00", "\u00ad", "\ufeff", "\u0344", "\U000e0067"]
 GAPS = ["", " ", "\n", "\r\n", "\t", "\u2028", "\x1c", "\u3000", "\u00a0"]
 
@@ -68,20 +68,8 @@ def test_what_was_read_before_changes_nothing(text, language):
 @settings(max_examples=300)
 def test_the_rules_left_out_would_have_found_nothing(text):
     text = normal(text)
-    whole = scanning._grammar(links=True, tags=True, emoji=True, scripts=True, ascii_only=False)
+    whole = scanning._grammar(links=True, tags=True, emoji=True, scripts=True, letters="all")
     assert scan(text) == whole.findall(text + " ")
-
-
-@given(posts)
-@settings(max_examples=300)
-@example("Mr. 😀 Smith and J. \n Jones. 😀 U.S. Army 😀.\n\n A 1 -\n- 1 234 مرحبا ")
-def test_the_pieces_of_a_text_have_its_tokens(text):
-    text = normal(text)
-    found = pieces(text)
-    assert "".join(piece for _, piece in found) == text
-    assert [token for _, piece in found for token in scan(piece)] == scan(text)
-    assert all(latin == is_latin(piece) for latin, piece in found)
-    assert all(one[0] != other[0] for one, other in pairwise(found))
 
 
 @given(posts)
@@ -158,6 +146,7 @@ def test_compiled_code_finds_the_same_tokens():
     @settings(max_examples=200)
     @example([(" ".join(PIECES[i:] + PIECES[:i]), None) for i in range(len(PIECES))])
     @example([(first + second, None) for first in PIECES for second in PIECES[::7]])
+    @example([("Mr. 😀 Smith and J. \n Jones. 😀 U.S. Army 😀.\n\n A 1 -\n- 1 234 مرحبا ", None)])
     def same(batch):
         texts, spoken = [text for text, _ in batch], [language for _, language in batch]
         found, expected = compiled.many(texts, spoken), plain.many(texts, spoken)
@@ -166,3 +155,25 @@ def test_compiled_code_finds_the_same_tokens():
     same()
     assert type(compiled._idle[0]) is NumbaTable
     assert type(plain._idle[0]) is TokenTable
+
+
+@pytest.mark.long
+def test_compiled_code_makes_room_as_it_goes():
+    pytest.importorskip("numba", reason="an optional library")
+    from postopt.quality.counting.numba import NumbaTable
+
+    compiled, plain = NumbaTable(), TokenTable()
+    grows = [
+        [""],
+        ["a"],
+        [f"w{i} \ud800\udfff{i}" for i in range(500)],
+        ["b" * MOST_CHARACTERS, "a " * 30_000, "a"],
+        [],
+    ]
+    for texts in [*grows, *grows[::-1]]:
+        found, expected = compiled.read(texts), plain.read(texts)
+        hashes = [table.arrays().hashes[read.numbers] for table, read in ((compiled, found), (plain, expected))]
+        assert np.array_equal(*hashes)
+        assert np.array_equal(found.lengths, expected.lengths)
+        assert np.array_equal(found.distinct, expected.distinct)
+    assert compiled.keys() == plain.keys()

@@ -13,28 +13,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache, lru_cache
-from itertools import groupby, pairwise
 from typing import Final
 
 # Above the longest post that Facebook takes (63,206 characters), and the most that a count of 16 bits holds.
 MOST_CHARACTERS: Final = 65_535
 
 # Han and kana, which write no spaces: each character is a token.
-_UNSPACED = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+UNSPACED: Final = "\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 
 # Emoji by Unicode Technical Standard 51: what is drawn as one unasked, and what is only before U+FE0F.
-_DRAWN = (
+DRAWN: Final = (
     "\U0001f000-\U0001f0ff\U0001f18e\U0001f191-\U0001f19a\U0001f1e6-\U0001f1ff\U0001f201-\U0001f265"
     "\U0001f300-\U0001faff\u231a\u231b\u23e9-\u23f3\u23f8-\u23fa\u25fd\u25fe\u2600-\u27bf\u2b1b\u2b1c\u2b50\u2b55"
 )
-_ASKED = (
+ASKED: Final = (
     "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u2199\u21a9\u21aa\u2328\u23cf\u24c2\u25aa\u25ab\u25b6\u25c0\u25fb"
     "\u25fc\u2934\u2935\u2b05-\u2b07\u3030\u303d\u3297\u3299\U0001f170\U0001f171\U0001f17e\U0001f17f"
 )
 _KEYCAP = "[0-9#*]\ufe0f?\u20e3"
 _SINGLE = (
     "(?:[\U0001f1e6-\U0001f1ff]{2}"  # a flag
-    f"|(?:[{_DRAWN}]|[{_ASKED}](?=\ufe0f))\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*+)"  # skin, then tags
+    f"|(?:[{DRAWN}]|[{ASKED}](?=\ufe0f))\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*+)"  # skin, then tags
 )
 EMOJI: Final = f"{_SINGLE}(?:\u200d(?:{_SINGLE}|[\u2190-\u2bff]\ufe0f?))*+"
 
@@ -50,44 +49,55 @@ TITLES: Final = tuple("Mr Ms Dr Sr Lt St vs Mrs Dra Sra Gov Sen Sgt Srta Prof Ca
 _OF_LENGTH = ("|".join(title for title in TITLES if len(title) == length) for length in (2, 3, 4))
 # A dot that ends no sentence: of an initial or a title before a capital.
 _DOT = r"\.(?=\s+[A-Z])(?:(?<=\b[A-HJ-Z]\.)|" + "|".join(rf"(?<=\b(?:{some})\.)" for some in _OF_LENGTH) + ")"
-_ACRONYM = r"(?:\.(?<=\b[A-Za-z]\.)[A-Za-z](?:\.[A-Za-z])*+(?![^\W_])\.?+)?"
+# "(?:x|)", here and below, is tried sooner than "(?:x)?".
+_ACRONYM = r"(?:\.(?<=\b[A-Za-z]\.)[A-Za-z](?:\.[A-Za-z])*+(?![^\W_])\.?+|)"
 _SENTENCE_END = r"[.!?…]++(?:[\"'”»)\]]*+\s)?"
 _NUMBER = r"\d++(?:[.,:'\u00a0\u202f]\d++)*+[^\W_]*+"
 
 _LATIN = "!-\u02ff\u2010-\u2027\u2030-\u203a\u20a0-\u20bf\u2122\\x00-\\x09\\x0b-\\x1f"  # but for space and line end
 _PAST_LATIN = re.compile(f"[^ \n{_LATIN}]")
 
-# Behind spaces and line ends no token goes on, and only a dot looks further than that, for a capital: anywhere else the
-# tokens of both sides are those of the whole. The first expression finds some of such places, the second a run of words
-# that are not Latin, which may begin or end where a dot would look.
-_BETWEEN = re.compile(r"(?<=[^\s.][ \n])")
-_OTHERS = re.compile(rf"(?<![^ \n])((?:[{_LATIN}]*+[^ \n{_LATIN}][^ \n]*+[ \n]*+)++)")
-_LOOKED_FOR = re.compile(r"[A-Z\s]")
-
 
 @cache
-def _marks() -> str:
-    r"""Return all that is part of a word but not of `\w`: combining marks, without those of emoji, and two joiners."""
-    found = (c for c in map(chr, range(0x300, 0xE01F0)) if unicodedata.category(c)[0] == "M")
-    return "".join(found).replace("\ufe0f", "").replace("\u20e3", "") + "\u200c\u200d"
+def combining() -> str:
+    r"""Return the rule for what is part of a word but not of `\w`: marks, without those of emoji, and two joiners."""
+    found = {place for place in range(0x300, 0xE01F0) if unicodedata.category(chr(place))[0] == "M"}
+    found = (found | {0x200C, 0x200D}) - {0xFE0F, 0x20E3}
+    starts = sorted(place for place in found if place - 1 not in found)
+    ends = sorted(place for place in found if place + 1 not in found)
+    runs = [(chr(start), chr(end)) for start, end in zip(starts, ends, strict=True)]
+    near, far = ("".join(f"{a}-{b}" for a, b in runs if (a > "\uffff") is past) for past in (False, True))
+    # `re` looks up what is below U+10000, and tries the rest one after another: only where it may be.
+    return f"[{near}]|(?=[\U00010000-\U0010ffff])[{far}]"
 
 
 # What an emoji begins with, or cannot do without; and what only the rules for scripts read.
-_IN_EMOJI = re.compile(f"[{_DRAWN}\ufe0f\u20e3]")
-_IN_SCRIPTS = re.compile(f"[{_UNSPACED}\u200c]")
+_IN_EMOJI = re.compile(f"[{DRAWN}\ufe0f\u20e3]")
+_IN_SCRIPTS = re.compile(f"[{UNSPACED}\u200c]")
 _JOINED = re.compile(r"\w\u200d")
 
 
 @lru_cache(maxsize=4096)
 def _needs(character: str) -> int:
-    """Return which rules a character past Latin needs: 0 for none, 1 for those of emoji, 2 for those of scripts."""
+    """Return what a character past Latin needs: 1 for the rules of emoji, 2 for those of scripts, 3 for its letters."""
     if _IN_EMOJI.match(character):
         return 1
-    return 2 if _IN_SCRIPTS.match(character) or unicodedata.category(character)[0] == "M" else 0
+    if _IN_SCRIPTS.match(character) or unicodedata.category(character)[0] == "M":
+        return 2
+    return 3 if character.isalnum() else 0
+
+
+# Letters, and letters and digits: of ASCII, of Latin, of all. A list of them is read sooner than what is "not \W".
+_OF_LATIN = re.findall(r"[^\W_]", "".join(map(chr, range(0x300))))
+_LETTERS: Final = {
+    "ascii": ("[A-Za-z]", "[A-Za-z0-9]"),
+    "latin": (f"[{''.join(c for c in _OF_LATIN if not c.isdecimal())}]", f"[{''.join(_OF_LATIN)}]"),
+    "all": (r"[^\W\d_]", r"[^\W_]"),
+}
 
 
 @cache
-def _grammar(*, links: bool, tags: bool, emoji: bool, scripts: bool, ascii_only: bool) -> re.Pattern[str]:
+def _grammar(*, links: bool, tags: bool, emoji: bool, scripts: bool, letters: str) -> re.Pattern[str]:
     """Return the grammar, without the rules for what a text is known not to hold.
 
     Args:
@@ -95,18 +105,17 @@ def _grammar(*, links: bool, tags: bool, emoji: bool, scripts: bool, ascii_only:
         tags: hashtags and mentions.
         emoji: emoji.
         scripts: marks, joiners, and letters that write no spaces.
-        ascii_only: no letters but those of ASCII.
+        letters: none but those of `_LETTERS`.
     """
-    marks, letter, more = "", r"[^\W\d_]", r"[^\W_]++"
-    if ascii_only:
-        letter, more = "[A-Za-z]", "[A-Za-z0-9]++"
-    elif scripts:
-        marks = f"[{_marks()}]*+"
-        letter, more = rf"[^\W\d_{_UNSPACED}]{marks}", rf"(?:[^\W_{_UNSPACED}]++{marks})++"
+    marks = ""
+    letter, more = _LETTERS[letters]
+    if scripts:
+        marks = f"(?:{combining()})*+"
+        letter, more = rf"[^\W\d_{UNSPACED}]{marks}", rf"(?:[^\W_{UNSPACED}]++{marks})"
     rules = [
         _LINK if links else "",
         _KEYCAP if emoji else "",
-        rf"{letter}(?:{more})?+(?:'{more})*+{_ACRONYM}",
+        rf"{letter}{more}*+(?:'{more}++(?:'{more}++)*+|){_ACRONYM}",
         _NUMBER,
         rf"(?<!\w)#(?=\d*+[^\W\d])(?:\w++{marks})++" if tags else "",
         r"(?<!\w)@\w++(?:\.\w++)*+" if tags else "",
@@ -114,7 +123,7 @@ def _grammar(*, links: bool, tags: bool, emoji: bool, scripts: bool, ascii_only:
         _SENTENCE_END,
         r"[-–—]+\s?",
         EMOJI if emoji else "",
-        f"[{_UNSPACED}]{marks}" if scripts else "",
+        f"[{UNSPACED}]{marks}" if scripts else "",
         r"[^\w\s]|_",
     ]
     return re.compile(rf"(?!\s)(?:{'|'.join(filter(None, rules))})")
@@ -133,23 +142,17 @@ def is_latin(text: str) -> bool:
     return text.isascii() or _PAST_LATIN.search(text) is None
 
 
-def pieces(text: str) -> list[tuple[bool, str]]:
-    """Return the pieces of a normal text, each as long as can be, whose tokens are its tokens, and which are Latin."""
-    found = _OTHERS.split(text)  # by turns Latin and not
-    if any(_LOOKED_FOR.match(right) and left.rstrip().endswith(".") for left, right in pairwise(found)):
-        return [(latin, "".join(some)) for latin, some in groupby(_BETWEEN.split(text), is_latin)]
-    return [(place % 2 == 0, piece) for place, piece in enumerate(found) if piece]
-
-
 def scan(text: str) -> list[str]:
     """Return the tokens of a normal text, as written."""
-    tags = "#" in text or "@" in text
     emoji = scripts = False
+    letters = "ascii" if text.isascii() else "latin"
     if not is_latin(text):
         needed = {_needs(character) for character in set(_PAST_LATIN.findall(text))}
         emoji = 1 in needed
         scripts = 2 in needed or ("\u200d" in text and _JOINED.search(text) is not None)
+        letters = "all" if 3 in needed else "latin"
+    tags = "#" in text or "@" in text
     links = "/" in text or "@" in text or "www." in text or "WWW." in text or "Www." in text
-    grammar = _grammar(links=links, tags=tags, emoji=emoji, scripts=scripts, ascii_only=text.isascii())
+    grammar = _grammar(links=links, tags=tags, emoji=emoji, scripts=scripts, letters=letters)
     # A sentence may end where the text does.
     return grammar.findall(text + " ")

@@ -57,8 +57,11 @@ _TWO = re.compile(
     r"|(?<![qg])u(?:a|o)|(?<![qg])u(?:en|el)"  # annual, duo, influence
     r"|[drnh]eo|eum|cha(?=o)|oe[mt]|^creat(?!ur)|^react|^reun|reali[stz]|theat|suic|ruin|tuit"  # video, chaos, poem
 )
-# What a word has in which `_TWO` finds something: two vowels together, or one of the ends that it lists.
-_HAS_TWO = re.compile(r"[aeiouy]{2}|(?:l(?:es?|ed)|re|ms?)$")
+# What a word has in which `_TWO` finds something: one of its pairs of vowels, or one of the ends that it lists.
+_HAS_TWO = re.compile(
+    r"[aeouy]i(?=ng)|i(?:[aou]|e[nrst])|u(?:[ao]|e[nl]|i[cnt])|e(?:o|um|un|a(?:[ct]|li))|ao|oe[mt]"
+    r"|(?:l(?:es?|ed)|re|ms?)$"
+)
 _SILENT_U = re.compile(r"(?<=[qg])u(?=[eiéí])")
 # A centre, or a run of i and u that has none beside it.
 _NUCLEI = re.compile(r"[aeoáéóíú]|(?<![aeoáéóíú])(?<![aeoáéóíú]h)(?<![iuü])[iuü](?:h?[iuü])*+(?!h?[aeoáéóíú])")

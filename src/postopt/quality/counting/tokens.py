@@ -20,6 +20,7 @@ _MARKS: Final = {
     "parentheses": "(（", "currencies": "$€£¥₹₩₽¢", "percents": "%٪", "inverted_marks": "¿¡",
 }  # fmt: skip
 _LANE_OF = {mark: lane for lane, marks in _MARKS.items() for mark in marks}
+_ENGLISH, _SPANISH = FUNCTION_WORD_SETS["en"], FUNCTION_WORD_SETS["es"]
 _NO_MARKS = (0,) * (LANES.index("letters") - LANES.index("shouted") - 1)
 _EMOJI = re.compile(rf"[0-9#*]\ufe0f?\u20e3|{EMOJI}")
 _LATIN = re.compile(r"[^\W\u0250-\u1dff\u1f00-\U0010ffff]")
@@ -93,12 +94,12 @@ def row(token: str) -> tuple[int, ...]:
 def _word(token: str) -> tuple[int, ...]:
     """Return the row of a word; written out, as most tokens that are new are words."""
     folded = token.casefold()
-    letters = len(token) if token.isalpha() else sum(character.isalpha() for character in token)
-    capitals = 0 if token == folded else sum(character.isupper() for character in token)
+    letters = len(token) if token.isalpha() else sum(map(str.isalpha, token))
+    capitals = 0 if token == folded else sum(map(str.isupper, token))
     return (
         1,  # words
         int(letters >= LONG_WORD),  # long_words
-        int(_LATIN.match(token) is None),  # foreign
+        int(not (token.isascii() or _LATIN.match(token))),  # foreign
         capitals,
         int(token[0].isupper()),  # initials
         int(capitals >= 3 and capitals == letters),  # shouted
@@ -106,8 +107,8 @@ def _word(token: str) -> tuple[int, ...]:
         letters,
         0,  # sentence_ends
         int("ñ" in folded),  # spanish_marks
-        int(folded in FUNCTION_WORD_SETS["en"]),
-        int(folded in FUNCTION_WORD_SETS["es"]),
+        int(folded in _ENGLISH),
+        int(folded in _SPANISH),
         min(english_syllables(folded), len(token)),
         min(spanish_syllables(folded), len(token)),
     )
