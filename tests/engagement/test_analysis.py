@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postopt.engagement import EngagementPredictor, VariantRanker, analyze_many
+from postopt.engagement.analysis import RACE_AFTER, Analyst
 from postopt.engagement.posts import Columns
 from postopt.errors import BackendUnavailableError, NotFittedError, PostDataError
 from postopt.quality import QualityScorer
@@ -68,6 +69,19 @@ class TestRows:
             assert row.report == said
             assert row.report.axes["response"].value == row.prediction.p_above_baseline
 
+    def test_after_very_many_posts_it_is_measured_which_scan_is_sooner(self):
+        raced = []
+
+        class Raced(FeatureSet):
+            def race(self, texts):
+                raced.append(len(texts))
+
+        posts = [{"text": "Bread"}] * 10
+        analyst = Analyst(None, None, None, False, Raced(), seen=RACE_AFTER - 15)
+        for expected in ([], [10], [10]):
+            assert len(list(analyst.rows(posts, 100))) == 10
+            assert raced == expected
+
     def test_only_as_much_is_read_as_is_asked_for(self):
         read = []
         posts = (read.append(number) or {"id": number, "text": "Bread"} for number in itertools.count())
@@ -85,7 +99,8 @@ class TestRows:
         assert [row.id for row in rows] == ["new-p0", "no text", None, "new-p3", "new-p4", "new-p5"]
         assert [bool(row.error) for row in rows] == [False, True, True, False, True, False]
         assert "zone" in rows[4].error
-        assert rows[5].prediction == next(analyze_many([posts[5]], predictor=predictor)).prediction
+        alone = next(analyze_many([posts[5]], predictor=predictor)).prediction
+        assert rows[5].prediction.median == pytest.approx(alone.median, rel=1e-9)
 
     def test_our_own_posts_bring_their_briefs(self, predictor):
         brief = Brief(topic="Bread", facts={"price": "€5"}, brand="bakery")

@@ -7,6 +7,7 @@ import pytest
 
 from postopt.quality.counting.race import sooner
 from postopt.quality.counting.table import Scanned, TokenTable
+from postopt.quality.features import FeatureSet
 
 
 class Compiled(TokenTable):
@@ -59,3 +60,25 @@ def test_without_numba_nothing_is_measured(monkeypatch):
 def test_refuses_no_rounds():
     with pytest.raises(ValueError, match="rounds is 0"):
         sooner(["a"], rounds=0)
+
+
+class TestRaceOfAFeatureSet:
+    def test_reads_by_the_winner_from_then_on(self, monkeypatch):
+        monkeypatch.setattr("postopt.quality.features.sooner", lambda texts: Compiled)
+        built = []
+        monkeypatch.setattr(Compiled, "__init__", lambda self: (built.append(self), TokenTable.__init__(self))[1])
+        features = FeatureSet()
+        before = features.one("The cat")
+        features.race(["The cat"])
+        assert features.one("The cat") == before
+        assert len(built) == 1
+        features.many(["a cat", "the dog"])
+        assert len(built) == 1
+
+    def test_a_scan_that_was_given_stays(self, monkeypatch):
+        monkeypatch.setattr("postopt.quality.features.sooner", lambda texts: pytest.fail("measured"))
+        FeatureSet(scan=TokenTable).race(["The cat"])
+
+    def test_refuses_what_is_no_text(self):
+        with pytest.raises(ValueError, match="text is 5"):
+            FeatureSet().race([5])

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 BATCH_ROWS: Final = 4096
 """Rows read at one time. From 1,000 to 16,000 the time a row hardly changes; the memory held does."""
 
+RACE_AFTER: Final = 500_000
+"""Posts after which it is measured which scan reads them sooner: about what one saves while the other is compiled."""
+
+_SAMPLE: Final = 1_000  # texts that it is measured on; arbitrary
+
 _NOT_POSTS = (str, bytes, Mapping, Post)
 
 
@@ -69,15 +74,23 @@ class Analysis:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Analyst:
-    """What `analyze_many` was asked to say of each post."""
+    """What `analyze_many` was asked to say of each post, and of how many it was."""
 
     predictor: ColumnPredictor | None
     ranker: VariantRanker | None
     scorer: QualityScorer | None
     suggests: bool
     features: FeatureSet
+    seen: int = 0
+
+    def read(self, columns: Columns) -> FeatureBatch:
+        """Return the features of posts, from as many on as compiling is worth by whichever scan is sooner."""
+        before, self.seen = self.seen, self.seen + len(columns)
+        if before < RACE_AFTER <= self.seen:
+            self.features.race(columns.texts[:_SAMPLE])
+        return self.features.many(columns.texts, columns.languages)
 
     def rows(self, posts: Iterable[AnyPost], batch_rows: int) -> Iterator[Analysis]:
         """Yield an analysis for each post."""
@@ -89,7 +102,7 @@ class Analyst:
 
     def _batch(self, posts: list[AnyPost], first: int) -> Iterator[Analysis]:
         columns, errors = _read(posts)
-        read = self.features.many(columns.texts, columns.languages)
+        read = self.read(columns)
         predictions: list[Prediction] = [] if self.predictor is None else self.predictor.predict_many(columns, read)
         scores = None if self.ranker is None else self.ranker.score_many(columns.texts)
         place = 0
@@ -154,7 +167,8 @@ def analyze_many(
         ranker: a fitted `VariantRanker`, or None. With an embedder it costs far more than all else.
         scorer: a `QualityScorer`, or None. It costs far more than features and prediction together.
         suggest: whether to look for edits that experiments speak for.
-        features: reads the texts, the predictor's unless given; one with a compiled scan (`quality.race`) is sooner.
+        features: reads the texts, the predictor's unless given. After `RACE_AFTER` posts it may change to compiled
+            code, if numba is installed; `FeatureSet.race` does so at once.
         device: where the ranker's embedder computes: "auto" leaves it where it is, "cpu" or "cuda" moves it. All else
             runs on the CPU.
         batch_rows: most posts held at one time.

@@ -60,7 +60,7 @@ def analyze_batch(analyst: Analyst, batch: pa.RecordBatch, first: int = 0) -> pa
     columns = _columns(batch if valid.all() else batch.filter(pa.array(valid)))
     n = len(batch)
     values = np.zeros((n, len(FEATURE_NAMES)), dtype=np.float32)
-    read = analyst.features.many(columns.texts, columns.languages)
+    read = analyst.read(columns)
     values[valid] = read.values
     result: dict[str, Any] = {
         "row": pa.array(np.arange(first, first + n)),

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from postopt._checks import check_callable
 from postopt.errors import shown
 from postopt.quality.counting.columns import COLUMNS
+from postopt.quality.counting.race import sooner
 from postopt.quality.counting.scan import normal, scan
 from postopt.quality.counting.table import TokenTable
 from postopt.quality.counting.values import Float32s, Integers, Places, Sizes, place_of, values_of_batch, values_of_one
@@ -73,8 +74,8 @@ class FeatureSet:
     tokens of a text count for is one sum of integers with 16 bits for each count (`values`).
 
     Args:
-        scan: makes an empty table of tokens; `TokenTable` by default, or `numba.NumbaTable`, which reads batches
-            sooner. `race.sooner` measures which.
+        scan: makes an empty table of tokens, such as `numba.NumbaTable`, which reads batches sooner; None for
+            `TokenTable`, until `race` measures which is.
 
     Laws:
         - `one` and `many` give equal values and tokens, whatever was read before, and so does every `scan`.
@@ -92,7 +93,21 @@ class FeatureSet:
                 "scan", scan, "returns an empty table of tokens, such as postopt.quality.counting.numba.NumbaTable"
             )
         self._new = TokenTable if scan is None else scan
+        self._chosen = scan is not None
         self._idle: list[TokenTable] = []
+
+    def race(self, texts: Sequence[str]) -> None:
+        """Measure by which scan texts like these are read sooner, and read by that one from now on.
+
+        It takes seconds, most of them to compile, and other threads read on meanwhile. Nothing happens where a scan was
+        given, and without numba.
+
+        Raises:
+            ValueError: a text is no str.
+        """
+        if not self._chosen:
+            self._new = sooner([_checked(text) for text in texts])
+            self._idle = []
 
     def one(self, text: str, language: str | None = None) -> Features:
         """Return the features of one post.
@@ -107,13 +122,13 @@ class FeatureSet:
         given = None if language is None else place_of(language)
         text = normal(_checked(text))
         found = scan(text)
-        table = self._table()
+        table = self._table(idle := self._idle)
         numbers = [table[token] for token in found]
         sizes = Sizes(len(text), text.count("\n"), len(found), len(set(found)))
         values, place = values_of_one(table, numbers, sizes, given)
         hashed = table.hashed
         tokens = tuple([hashed[number] for number in numbers])
-        self._give_back(table)
+        self._give_back(table, idle)
         return Features(values, tokens, _TAGS[place] if language is None else language)
 
     def many(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> FeatureBatch:
@@ -142,34 +157,36 @@ class FeatureSet:
             ValueError: a text is no str.
         """
         texts = [normal(_checked(text)) for text in texts]
-        table = self._table()
+        table = self._table(idle := self._idle)
         parts = [table.read(texts[start:end]) for start, end in _cut(texts)]
         numbers = np.concatenate([part.numbers for part in parts])
         lengths = np.concatenate([part.lengths for part in parts])
         tokens = table.arrays().hashes[numbers]
-        self._give_back(table)
+        self._give_back(table, idle)
         return tokens, np.concatenate([[0], np.cumsum(lengths)])
 
     def _part(self, texts: Sequence[str], given: Places) -> tuple[Float32s, npt.NDArray[np.uint32], Integers, Places]:
         texts = [normal(text) for text in texts]
-        table = self._table()
+        table = self._table(idle := self._idle)
         numbers, lengths, distinct = table.read(texts)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         sizes = np.array([[len(text) for text in texts], [text.count("\n") for text in texts], lengths, distinct])
         values, places = values_of_batch(table, numbers, offsets, sizes, given)
         tokens = table.arrays().hashes[numbers]
-        self._give_back(table)
+        self._give_back(table, idle)
         return values, tokens, lengths, places
 
-    def _table(self) -> TokenTable:
+    def _table(self, idle: list[TokenTable]) -> TokenTable:
         try:
-            return self._idle.pop()
+            return idle.pop()
         except IndexError:
             return self._new()
 
-    def _give_back(self, table: TokenTable) -> None:
-        if len(table) <= _MOST_TOKENS and len(self._idle) < _MOST_TABLES:
-            self._idle.append(table)
+    @staticmethod
+    def _give_back(table: TokenTable, idle: list[TokenTable]) -> None:
+        """Keep a table for the next call, if it is small; after a race, `idle` is no longer in use."""
+        if len(table) <= _MOST_TOKENS and len(idle) < _MOST_TABLES:
+            idle.append(table)
 
 
 def _checked(text: str) -> str:
