@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Final, NamedTuple
 
 from postopt._checks import check_amount, check_count
-from postopt.engagement.expecting.history import Label, PageHistory, Past
+from postopt.engagement.expecting.history import Label, PageHistory
 
 DAY: Final = 86400.0
 
@@ -30,21 +30,16 @@ class Standing(NamedTuple):
 
     Attributes:
         level: log1p of the baseline.
-        past: the page's own posts that it rests on, or None without any.
-        n: how many those are; fewer than `ENOUGH` are shrunk to what stands in for them.
+        baseline: in the outcome's own unit; of `ENOUGH` posts the median itself, without rounding.
+        n: how many posts of the page it rests on; fewer than `ENOUGH` are shrunk to what stands in for them.
         stand_in: what that is: "posts of type photo in en", "posts in en", "all posts" or "nothing"; "" if it is not
             needed.
     """
 
     level: float
-    past: Past | None
+    baseline: float
     n: int
     stand_in: str
-
-    @property
-    def baseline(self) -> float:
-        """In the outcome's own unit; of `ENOUGH` posts the median itself, without rounding."""
-        return self.past.median if self.past is not None and self.n >= ENOUGH else math.expm1(self.level)
 
 
 class PageBaseline:
@@ -78,7 +73,7 @@ class PageBaseline:
 
     def learn(
         self, page: str, outcome: float, *, published: float, at: float, id: int = 0, language: str = "",  # noqa: A002
-        type: str = "", hour: int = -1, rest: float = 0.0, again: bool = False,  # noqa: A002
+        type: str = "", again: bool = False,  # noqa: A002
     ) -> None:  # fmt: skip
         """Take the label of a post.
 
@@ -90,36 +85,35 @@ class PageBaseline:
             id: of the post.
             language: of the post.
             type: of the post.
-            hour: of the day, or -1.
-            rest: what of its log1p is left when it is known what the post's words say on any page.
             again: whether the post's outcome was told before: then this one takes its place.
         """
         history = self.histories.setdefault(page, PageHistory(self.window))
         self.histories.move_to_end(page)  # it stays there for readers, which need not wait
         if len(self.histories) > self.pages:
             del self.histories[next(iter(self.histories))]
-        log = math.log1p(outcome)
-        known = max(at, published + self.maturity)
-        history.learn(Label(published, id, known, outcome, log, type, hour, rest, log), again=again)
+        history.learn(Label(published, id, max(at, published + self.maturity), outcome), again=again)
         if not again:
             for kind in ((language, type), (language, ""), ("", "")):
-                self._count(kind, log)
+                self._count(kind, math.log1p(outcome))
 
     def _count(self, kind: tuple[str, str], log: float) -> None:
         mean, n = self.kinds.get(kind, (0.0, 0))
         if n or len(self.kinds) < _MOST_KINDS:
             self.kinds[kind] = (mean + max(1 / (n + 1), _KIND_STEP) * (log - mean), n + 1)
 
-    def standing(self, page: str, *, language: str, type: str, now: float, most: int | None = None) -> Standing:  # noqa: A002
-        """Return what the page's posts usually got, as it was known `now`; by `most` posts of the page at most."""
+    def standing(self, page: str, *, language: str, type: str, now: float) -> Standing:  # noqa: A002
+        """Return what the page's posts usually got, as it was known `now`."""
         history = self.histories.get(page)
-        past = None if history is None else history.at(now, most)
-        if past is not None and past.n >= ENOUGH:
-            return Standing(past.level, past, past.n, "")
-        level, stand_in = self.of_kind(language, type)
+        past = None if history is None else history.at(now)
         if past is None:
-            return Standing(level, None, 0, stand_in)
-        return Standing((past.n * past.level + _PRIOR_POSTS * level) / (past.n + _PRIOR_POSTS), past, past.n, stand_in)
+            level, stand_in = self.of_kind(language, type)
+            return Standing(level, math.expm1(level), 0, stand_in)
+        n, median, level = past
+        if n >= ENOUGH:
+            return Standing(level, median, n, "")
+        usual, stand_in = self.of_kind(language, type)
+        level = (n * level + _PRIOR_POSTS * usual) / (n + _PRIOR_POSTS)
+        return Standing(level, math.expm1(level), n, stand_in)
 
     def known(self, page: str) -> float:
         """Return from when on all labels of a page count; the answer to `standing` is then the same for any time."""

@@ -45,10 +45,11 @@ _AHEAD = DAY
 class EngagementPredictor:
     """Predicts what becomes of a post from its words, its page's last posts, its type and when it is published.
 
-    Three things are learned. What words say (`WordModel`): a linear regression on hashed words and pairs, on any page
-    and on this one, that learns post by post. What the page's posts usually get (`PageBaseline`, `PageHistory`): the
-    last 50 whose labels have matured. And how far off the sum of both usually is (`Intervals`), with labels a day late.
-    All is learned from logarithms, log1p of the outcome; figures are in the outcome's own unit.
+    Three things are learned. What words and circumstances say (`WordModel`), the page being one of them: a linear
+    regression on hashed words and pairs, on any page and on this one, that learns post by post. What the page's posts
+    usually get (`PageBaseline`, `PageHistory`): the last 50 whose labels have matured. And how far off the first
+    usually is (`Intervals`), with labels a day late. All is learned from logarithms, log1p of the outcome; figures are
+    in the outcome's own unit.
 
     "Above the baseline" means: an outcome larger than the median of the page's last 50 posts whose labels have matured;
     of fewer than ten, it is shrunk to posts of the same language and type, and `basis` says so.
@@ -58,11 +59,12 @@ class EngagementPredictor:
         - No prediction rests on a label that was not known when its post is published, but for the weights of words:
           those are as they were last learned.
         - `predict` and `predict_many` differ by rounding only (less than 1e-5 in log1p units), and change nothing.
+        - What a prediction's `reasons` say is what moved it when it was made, whenever they are asked for.
         - A post's outcome counts once: a second one replaces what the page's median rests on, and teaches nothing else.
           The ids of the last 200,000 posts are remembered; a post is the same if id, page and time are.
         - A label that comes before its post is `maturity` old is provisional: it replaces nothing but an earlier one,
           counts in the page's median once the post is that old, and teaches nothing else.
-        - Memory: about 60 MB, and two windows of labels for each of at most `pages` pages; the page that learned least
+        - Memory: about 80 MB, and two windows of labels for each of at most `pages` pages; the page that learned least
           recently is forgotten.
 
     Threads: any number may predict while others learn; learning, saving and evaluating wait for each other. A process
@@ -70,7 +72,8 @@ class EngagementPredictor:
 
     Args:
         target: "engagement" learns from the key `outcome` of each post, any other name from the key of that name.
-        seed: of the choice of posts that are also learned from as if their page were new.
+        seed: of the choice of posts that are also learned from as if their page were new; pages with ten labels or
+            more are predicted the same with any.
         coverage: share of outcomes that are to lie within their intervals.
         maturity: age in seconds from which on a post's label counts; what `fit` is given is taken to be as late.
         window: posts that a page's median is taken over.

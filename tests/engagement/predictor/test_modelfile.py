@@ -135,7 +135,7 @@ class TestPredictor:
                 thread.join()
         assert ends == [0] * 20
 
-    @pytest.mark.parametrize("missing", ["words", "baseline", "intervals", "heads", "chances", "range"])
+    @pytest.mark.parametrize("missing", ["words", "baseline", "intervals", "newcomers", "chances", "range"])
     def test_a_model_that_lacks_something(self, saved, tmp_path, missing):
         model = read_model(saved, KIND, VERSIONS)
         learned = {name: part for name, part in model.state["learned"].items() if name != missing}
@@ -144,8 +144,9 @@ class TestPredictor:
             EngagementPredictor.load(tmp_path / "m")
 
     @pytest.mark.parametrize("bad", [None, "x", True, math.nan, 10**400, [], [1.0, 2.0]])
-    @pytest.mark.parametrize("path", ["shift", "stale", "words.usual", "range.1", "chances.0", "chances.1", "heads.1",
-                                      "heads.0", "heads.0.2.0", "heads.0.2.1", "baseline.histories.0.2"])  # fmt: skip
+    @pytest.mark.parametrize("path", ["shift", "stale", "words.usual", "range.1", "chances.0", "chances.1",
+                                      "surprise", "newcomers.0", "newcomers.1", "newcomers.2",
+                                      "baseline.histories.0.2"])  # fmt: skip
     def test_numbers_that_are_none(self, saved, monkeypatch, path, bad):
         """Whatever a manifest holds whose checksum is right: it is refused when it is read, not when it is used."""
         model = read_model(saved, KIND, VERSIONS)
@@ -156,6 +157,13 @@ class TestPredictor:
         monkeypatch.setattr("postopt.engagement.predictor.read_model", lambda *_: model._replace(state=state))
         with pytest.raises(ModelFileError, match="does not hold what a predictor writes"):
             EngagementPredictor.load(saved)
+
+    def test_one_that_was_written_before_all_weights_were_in_one_table(self, saved, tmp_path):
+        model = read_model(saved, KIND, VERSIONS)
+        write_model(tmp_path / "m", KIND, {**VERSIONS, "format": 1}, model)
+        with pytest.raises(ModelFileError, match="which is newer") as caught:
+            EngagementPredictor.load(tmp_path / "m")
+        assert caught.value.hint == "fit the model anew with this version of postopt"
 
     def test_arrays_of_another_size(self, saved, tmp_path):
         model = read_model(saved, KIND, VERSIONS)

@@ -1,61 +1,30 @@
-"""Columns of one text and of many, and sums over rows."""
+"""Pairs of neighbours, and sums over rows."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postopt.engagement.ngrams import (
-    BUCKETS,
-    Rows,
-    crossed,
-    crossed_of,
-    joined,
-    pairs,
-    pairs_of,
-    words,
-    words_of,
-)
+from postopt.engagement.ngrams import BUCKETS, MASK, pairs, sums
 
-hashes = st.integers(0, 2**32 - 1)
-texts = st.lists(st.lists(hashes, max_size=6), max_size=6)
+texts = st.lists(st.lists(st.floats(-10, 10, width=32), max_size=6), max_size=6)
 
 
-def flat(lists):
-    sizes = [len(part) for part in lists]
-    return np.array([x for part in lists for x in part], np.uint32), np.cumsum([0, *sizes], dtype=np.int64)
+def test_a_pair_in_the_other_order_is_another():
+    found = pairs(np.array([5, 9, 5], np.uint32))
+    assert len(set(found.tolist())) == 2
 
 
-def listed(rows):
-    return [rows.columns[a:b].tolist() for a, b in zip(rows.offsets[:-1], rows.offsets[1:], strict=True)]
+def test_a_pair_has_one_hash_less_than_there_are_tokens():
+    assert [len(pairs(np.arange(n, dtype=np.uint32))) for n in range(4)] == [0, 0, 1, 2]
 
 
-class TestColumns:
-    @given(texts, st.lists(hashes, min_size=6, max_size=6), st.sampled_from([2, 1024, BUCKETS]))
-    def test_many_texts_have_the_columns_of_each(self, tokens, keys, buckets):
-        keys = keys[: len(tokens)]
-        assert listed(words_of(*flat(tokens), buckets)) == [words(text, buckets) for text in tokens]
-        assert listed(pairs_of(*flat(tokens), buckets)) == [pairs(text, buckets) for text in tokens]
-        both = crossed_of(*flat(tokens), np.array(keys, np.uint32), buckets)
-        assert listed(both) == [crossed(text, key, buckets) for text, key in zip(tokens, keys, strict=True)]
-
-    def test_a_pair_in_the_other_order_is_another(self):
-        assert pairs([5, 9]) != pairs([9, 5])
-
-    @given(st.lists(st.tuples(st.lists(hashes, max_size=4), st.lists(hashes, max_size=4)), max_size=5))
-    def test_joined_rows_hold_both(self, both):
-        first, second = [a for a, _ in both], [b for _, b in both]
-        assert listed(joined(Rows(*flat(first)), Rows(*flat(second)))) == [a + b for a, b in both]
+@given(texts)
+def test_each_row_is_summed_and_an_empty_one_is_0(rows):
+    offsets = np.cumsum([0, *map(len, rows)], dtype=np.int64)
+    found = sums(np.array([value for row in rows for value in row], np.float32), offsets)
+    assert np.allclose(found, [sum(row) for row in rows], atol=1e-4)
 
 
-class TestSums:
-    @given(texts)
-    def test_product_is_the_sum_of_each_rows_weights(self, tokens):
-        weights = np.random.default_rng(0).normal(size=64)
-        rows = words_of(*flat(tokens), 64)
-        expected = [sum(weights[column] for column in words(text, 64)) for text in tokens]
-        assert np.allclose(rows.times(weights), expected)
-
-    def test_more_rows_than_are_multiplied_at_once(self):
-        tokens = [[i, i + 1] if i % 3 else [] for i in range(10_000)]
-        found = words_of(*flat(tokens)).times(np.arange(BUCKETS, dtype=float))
-        assert found.tolist() == [float(sum(text)) for text in tokens]
+def test_columns_are_the_lowest_bits():
+    assert BUCKETS & MASK == 0
+    assert MASK == BUCKETS - 1

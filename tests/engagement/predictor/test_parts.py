@@ -1,6 +1,11 @@
-"""Words, heads, chances, histories and reasons: each law on its own."""
+"""Words, heads, chances, histories, spaces and reasons: each law on its own."""
 
+import copy
 import math
+import pickle
+import sys
+import threading
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,12 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postopt.engagement.expecting.chances import Chances
+from postopt.engagement.expecting.explained import Explained
 from postopt.engagement.expecting.heads import Head
-from postopt.engagement.expecting.history import CONTEXT_NAMES, Label, PageHistory
+from postopt.engagement.expecting.history import Label, PageHistory
 from postopt.engagement.expecting.reading import Reader
-from postopt.engagement.expecting.words import SPACES, WordModel, places_of, rows_of
-from postopt.engagement.expecting.words import columns_of as word_columns
+from postopt.engagement.expecting.spaces import CIRCUMSTANCES, PAIRS, SPACES, TITLE_PAIRS, shape_of, sizes
+from postopt.engagement.expecting.words import WordModel
 from postopt.engagement.posts import columns_of, read_post
+from postopt.judgement import Prediction
 from postopt.quality.features import FeatureSet
 
 posts = st.fixed_dictionaries({
@@ -24,43 +31,49 @@ posts = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+def said(model, reading):
+    return float(model.weights(reading).dot(reading.shape.x))
+
+
 class TestWords:
     @settings(max_examples=30)
     @given(st.lists(posts, min_size=1, max_size=4), st.booleans())
-    def test_many_posts_read_as_each_does(self, many, compiled):
+    def test_many_posts_are_told_as_each_is(self, many, compiled):
         rows = [read_post(post) for post in many]
-        one, readings = Reader(), Reader(FeatureSet() if compiled else None).many(columns_of(rows))
-        columns = [word_columns(one.one(row)) for row in rows]
-        for space, found in enumerate(rows_of(readings)):
-            for place in range(len(rows)):
-                mine = found.columns[found.offsets[place] : found.offsets[place + 1]]
-                assert mine.tolist() == columns[place][space]
+        reader, model = Reader(FeatureSet() if compiled else None), WordModel()
+        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        together = model.says_of(reader.many(columns_of(rows)))
+        for says, row in zip(together, rows, strict=True):
+            reading = reader.one(row)
+            adds = model.weights(reading) * reading.shape.x
+            assert np.allclose(says, np.bincount(reading.shape.space, adds, len(SPACES)), atol=1e-5)
+            assert sum(says) == pytest.approx(said(model, reading), abs=1e-4)
 
-    @settings(max_examples=30)
-    @given(st.lists(posts, min_size=1, max_size=4))
-    def test_one_post_is_told_the_same_in_every_way(self, many):
-        rows = [read_post(post) for post in many]
-        reader, model = Reader(), WordModel()
-        for row in rows:
-            model.learn(reader.one(row), 2.0)
-        readings = reader.many(columns_of(rows))
-        together, places = model.says_of(readings), places_of(readings)
-        for i, row in enumerate(rows):
-            sums, weights = model.says(reader.one(row))
-            assert np.allclose(sums, together[i], atol=1e-6)
-            flat = places.flat[places.offsets[i] : places.offsets[i + 1]]
-            assert np.allclose(sums, model.says_at(flat, places.sizes[i]), atol=1e-6)
-            assert [len(part) for part in weights] == places.sizes[i].tolist()
+    @given(st.lists(posts, min_size=1, max_size=3))
+    def test_texts_that_were_read_already_need_not_be_read_again(self, many):
+        columns, model = columns_of([read_post(post) for post in many]), WordModel()
+        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        read = FeatureSet().many(columns.texts, columns.languages)
+        alone, given_ = (model.says_of(Reader().many(columns, texts)) for texts in (None, read))
+        assert np.array_equal(alone, given_)
+
+    def test_more_posts_than_are_looked_up_at_once(self, monkeypatch):
+        rows = columns_of([read_post({"text": "a b " * (i % 5), "title": "c" * (i % 2)}) for i in range(23)])
+        readings, model = Reader().many(rows), WordModel()
+        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        whole = model.says_of(readings)
+        monkeypatch.setattr("postopt.engagement.expecting.words._ROWS", 4)
+        assert np.array_equal(whole, model.says_of(readings))
 
     def test_learning_moves_towards_what_came_and_grows_certain(self):
         reading, model = Reader().one(read_post({"text": "one two three", "page": "p"})), WordModel()
-        said = []
+        heard = []
         for _ in range(60):
-            said.append(sum(model.says(reading)[0]))
+            heard.append(said(model, reading))
             model.learn(reading, 2.0)
-        steps = np.diff(said)
-        assert said[0] == 0
-        assert said[-1] == pytest.approx(2.0, abs=0.1)
+        steps = np.diff(heard)
+        assert heard[0] == 0
+        assert heard[-1] == pytest.approx(2.0, abs=0.1)
         assert (steps >= 0).all()
         assert steps[-1] < steps[0] / 10
 
@@ -84,9 +97,34 @@ class TestWords:
         small, large = Reader(), Reader()
         for i in range(50):
             row = read_post({"text": f"word{i} word{i % 7} a b", "page": f"p{i % 9}"})
-            assert small.one(row) == large.one(row)
+            mine, other = small.one(row), large.one(row)
+            assert mine.tokens == other.tokens
+            assert np.array_equal(mine.columns, other.columns)
         assert len(small._hashes) <= 5
         assert len(small._known) <= 5
+
+    def test_shapes_that_are_remembered_are_bounded(self, monkeypatch):
+        monkeypatch.setattr("postopt.engagement.expecting.reading._MOST_SHAPES", 5)
+        monkeypatch.setattr("postopt.engagement.expecting.reading._LONGEST_SHAPE", 20)
+        reader = Reader()
+        for n in range(40):
+            assert reader.one(read_post({"text": "a " * n})).shape.text == n
+        assert 0 < len(reader._shapes) <= 5
+
+
+class TestShapes:
+    @given(st.integers(0, 9), st.integers(0, 9))
+    def test_a_space_weighs_the_same_however_many_columns_it_has(self, text, title):
+        shape = shape_of(text, title)
+        weighed = np.bincount(shape.space, shape.x.astype(float) ** 2, len(SPACES))
+        counts = sizes(text, title)
+        assert np.allclose(weighed, [space.prior * (n > 0) for space, n in zip(SPACES, counts, strict=True)])
+        assert len(shape.space) == 3 * (text + title) + max(text + title - 1, 0) + len(CIRCUMSTANCES)
+
+    def test_the_pair_across_text_and_title_counts_for_nothing(self):
+        shape = shape_of(3, 2)
+        pairs = shape.x[np.isin(shape.space, [PAIRS, TITLE_PAIRS])]
+        assert [x > 0 for x in pairs.tolist()] == [True, True, False, True]
 
 
 class TestHeads:
@@ -100,13 +138,13 @@ class TestHeads:
     def test_one_and_many_agree_and_nothing_is_extrapolated(self, asked):
         numbers = np.random.default_rng(0).uniform(-1, 1, size=(200, 3))
         head = Head.fit(numbers, numbers.sum(axis=1))
-        adds = head.adds(asked)
-        assert head.intercept + sum(adds) == pytest.approx(head.many(np.array([asked]))[0])
-        assert all(abs(add) <= 1.01 for add in adds)
+        one = head.says(np.array(asked))
+        assert one == pytest.approx(head.says(np.array([asked]))[0])
+        assert abs(one) <= 3.05
 
     def test_of_no_posts_and_of_constant_columns(self):
-        assert Head.fit(np.zeros((0, 2)), np.zeros(0)).many(np.ones((1, 2))).tolist() == [0.0]
-        assert Head.fit(np.ones((50, 2)), np.full(50, 3.0)).many(np.full((1, 2), 9.0)).tolist() == [3.0]
+        assert Head.fit(np.zeros((0, 2)), np.zeros(0)).says(np.ones((1, 2))).tolist() == [0.0]
+        assert Head.fit(np.ones((50, 2)), np.full(50, 3.0)).says(np.full((1, 2), 9.0)).tolist() == [3.0]
 
 
 class TestChances:
@@ -131,28 +169,7 @@ class TestChances:
 
 class TestHistory:
     def label(self, i, **changes):
-        fields = {"published": float(i), "id": i, "known": i + 10.0, "outcome": 5.0, "log": math.log1p(5),
-                  "type": "photo", "hour": 3, "rest": 0.0, "long": 0.0}  # fmt: skip
-        return Label(**(fields | changes))
-
-    def test_has_a_number_for_each_name(self):
-        history = PageHistory(50)
-        history.learn(self.label(0))
-        past = history.at(100.0)
-        assert len(past.columns("photo", 3)) + 1 == len(CONTEXT_NAMES)
-        assert all(math.isfinite(number) for number in (*past.columns("", -1), past.silence(1.0)))
-
-    def test_types_and_hours_are_told_apart(self):
-        history = PageHistory(50)
-        for i in range(40):
-            high = i % 2
-            history.learn(self.label(i, outcome=50.0 * high, log=math.log1p(50.0 * high), hour=20 * high,
-                                     type="photo" if high else "link"))  # fmt: skip
-        past = history.at(1000.0)
-        kind, hour = CONTEXT_NAMES.index("type"), CONTEXT_NAMES.index("hour")
-        assert past.columns("photo", 20)[kind] > past.columns("link", 20)[kind]
-        assert past.columns("photo", 21)[hour] > past.columns("photo", 1)[hour]
-        assert past.columns("event", 12)[kind] == 0
+        return Label(**({"published": float(i), "id": i, "known": i + 10.0, "outcome": 5.0} | changes))
 
     def test_what_is_known_changes_only_with_how_many_labels_count(self):
         history = PageHistory(5)
@@ -161,18 +178,84 @@ class TestHistory:
         known = {}
         for now in np.arange(-1.0, 120.0, 0.5):
             past = history.at(now)
-            found = None if past is None else (past.n, past.median, past.newest)
+            found = None if past is None else (past.n, past.median)
             assert known.setdefault(history.counting(now), found) == found
         assert len(known) == 11
 
-    def test_kept_answers_are_bounded(self):
-        history = PageHistory(50)
-        history.learn(self.label(0))
-        past = history.at(100.0)
-        for i in range(1000):
-            past.columns(f"type {i}", 3)
-        assert len(past._columns) <= 256
+    def test_who_asks_meanwhile_sees_a_page_before_or_after_a_label(self):
+        """At every line of `learn` what is known fits together: the median is that of the labels, known then."""
+        history, seen = PageHistory(5), []
+
+        def consistent():
+            labels, past, known = history._kept
+            assert known == max([label.known for label in labels], default=-math.inf)
+            assert past is None or past.n == min(len(labels), 5)
+            assert past is None or past.median == np.median([label.outcome for label in labels[-5:]])
+            seen.append(len(labels))
+
+        def step(*_):
+            consistent()
+            return step
+
+        before = sys.gettrace()
+        sys.settrace(lambda frame, *_: step if frame.f_code is PageHistory.learn.__code__ else None)
+        try:
+            for i in range(12):
+                history.learn(self.label(i % 9, id=i % 9, outcome=float(i)), again=i > 8)
+        finally:
+            sys.settrace(before)
+        assert set(seen) == set(range(10))
 
 
-def test_spaces_have_tables_of_powers_of_two():
-    assert all(space.buckets & (space.buckets - 1) == 0 for space in SPACES)
+FIGURES = {"median": 5.0, "low": 1.0, "high": 9.0, "p_above_baseline": 0.5, "baseline": 5.0, "coverage_target": 0.9,
+           "coverage_recent": 0.9, "basis": "b"}  # fmt: skip
+
+
+class TestExplained:
+    def explained(self, reasons=("a", "b")):
+        self.asked = []
+
+        def tell():
+            self.asked.append(1)
+            return reasons
+
+        return Explained(**FIGURES, reasons=tell)
+
+    def test_reasons_are_told_once_and_only_when_asked_for(self):
+        found = self.explained()
+        assert (found.median, self.asked) == (5.0, [])
+        assert found.reasons is found.reasons == ("a", "b")
+        assert self.asked == [1]
+
+    def test_is_the_prediction_with_those_reasons(self):
+        plain = Prediction(**FIGURES, reasons=("a", "b"))
+        assert self.explained() == plain
+        assert plain == self.explained()
+        assert self.explained() == self.explained()
+        assert self.explained() != self.explained(())
+        assert self.explained() != Prediction(**FIGURES)
+        assert self.explained() != 3
+        assert repr(self.explained()) == repr(plain)
+        assert len({self.explained(), plain}) == 1
+        assert asdict(self.explained()) == asdict(plain)
+        assert replace(self.explained(), median=7.0) == replace(plain, median=7.0)
+
+    @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
+    def test_is_copied_as_that_prediction(self, copied):
+        found = copied(self.explained())
+        assert type(found) is Prediction
+        assert found == self.explained()
+
+    @pytest.mark.parametrize("name", ["median", "reasons"])
+    def test_cannot_be_changed(self, name):
+        with pytest.raises(AttributeError):
+            setattr(self.explained(), name, ())
+
+    def test_two_threads_that_ask_find_the_same(self):
+        found, both = [], self.explained()
+        threads = [threading.Thread(target=lambda: found.append(both.reasons)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [("a", "b")] * 4

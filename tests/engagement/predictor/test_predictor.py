@@ -2,6 +2,7 @@
 
 import gc
 import math
+import pickle
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from postopt.engagement.expecting import reading, reasons
 from postopt.engagement.posts import COUNTS, read_posts
 from postopt.engagement.predictor import EngagementPredictor
 from postopt.errors import NotFittedError, PostDataError
@@ -82,6 +84,24 @@ class TestLearns:
         assert any('"win"' in reason and reason.endswith("(more)") for reason in reasons)
         assert fitted.predict(one(text="", title="")).reasons is not None
 
+    def test_reasons_are_those_of_the_time_when_it_was_predicted(self, learning, monkeypatch):
+        """However late they are asked for, and not before."""
+        asked, of = [], reasons.of
+        monkeypatch.setattr(reasons, "of", lambda *given: asked.append(given) or of(*given))
+        post = one(text="win live")
+        before, kept = learning.predict(post), learning.predict(post).reasons
+        assert len(asked) == 1
+        for i in range(30):
+            published = LATER + timedelta(hours=i)
+            learning.learn(one(id=i, text="win live", published=published), 0, published + timedelta(days=1))
+        assert learning.predict(post).reasons != kept
+        assert before.reasons == kept
+        assert pickle.loads(pickle.dumps(before)) == before
+
+    def test_what_moved_it_adds_up_on_new_pages_too(self, fitted):
+        assert fitted.predict(one(page="never seen", text="win live")).reasons
+        assert fitted.predict(one(page="never seen", text="", title="A game")).reasons
+
 
 class TestOneAndMany:
     def posts(self, later_posts):
@@ -115,11 +135,27 @@ class TestOneAndMany:
         compiled = EngagementPredictor.load(saved, features=FeatureSet())
         assert compiled.predict_many(posts) == EngagementPredictor.load(saved).predict_many(posts)
 
+    def test_no_text_is_read_twice(self, fitted, later_posts, monkeypatch):
+        """Not even where one is as long as none was before."""
+        posts = [*later_posts[:20], one(text="a long story " * 1000)]
+        columns = read_posts(posts)
+        read, read_here = FeatureSet().many(columns.texts, columns.languages), []
+        scan = reading.scan
+        monkeypatch.setattr(reading, "scan", lambda text: read_here.append(text) or scan(text))
+        found = fitted.predict_many(columns, read)
+        assert set(read_here) <= set(columns.titles)
+        assert found == fitted.predict_many(posts)
+
     def test_columns_are_the_same_figures(self, fitted, later_posts):
         figures = fitted.predict_columns(read_posts(later_posts))
         many = fitted.predict_many(later_posts)
         assert figures.median.tolist() == [prediction.median for prediction in many]
         assert figures.p_above_baseline.tolist() == [prediction.p_above_baseline for prediction in many]
+
+    def test_of_one_post_is_said_what_is_said_of_it_among_others(self, saved, later_posts):
+        predictor = EngagementPredictor.load(saved, clock=LATER.timestamp)
+        posts = self.posts(later_posts)[80:]
+        assert predictor.predict_many(posts) == [predictor.predict_many([post])[0] for post in posts]
 
     def test_none_at_all(self, fitted):
         assert fitted.predict_many([]) == []

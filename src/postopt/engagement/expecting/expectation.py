@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import repeat
-from typing import Final, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from postopt.engagement.baseline import ENOUGH, PageBaseline, Standing
 from postopt.engagement.expecting.heads import Head, Matrix
-from postopt.engagement.expecting.history import CONTEXT_NAMES
 from postopt.engagement.expecting.reading import Reader, Reading
-from postopt.engagement.expecting.words import OF_PAGE, SPACES, WordModel
+from postopt.engagement.expecting.spaces import OF_ALL, SPACES, Floats
+from postopt.engagement.expecting.words import WordModel
 from postopt.engagement.ngrams import Indices, Vector
 from postopt.engagement.posts import Columns, Row
 from postopt.quality.features import FeatureBatch
 
-COLD, YOUNG, SETTLED = range(3)
-"""A page without any label that counts, with fewer than `ENOUGH`, and with as many or more."""
-
-NUMBERS: Final = (*(space.name for space in SPACES), *CONTEXT_NAMES, "own level")
-"""What the heads read of a post."""
-
-OF_ALL: Final = len(SPACES) - OF_PAGE
-"""So many of the spaces, the first, say the same on any page."""
-
-# Page, language, type and hour of a post, and how many of the page's labels counted: -1 for all.
-_Alike: TypeAlias = tuple[str, str, str, int, int]
-
-_NOTHING = (0.0,) * OF_PAGE
-_LEVEL = CONTEXT_NAMES.index("level")
-_BEFORE, _AFTER = (0.0,) * _LEVEL, (0.0,) * (len(CONTEXT_NAMES) - _LEVEL - 1)
+# Page, language and type of a post, and how many of the page's labels counted: -1 for all.
+_Alike: TypeAlias = tuple[str, str, str, int]
 
 # Nothing is expected to do better; expm1 of it is the largest outcome that is read.
 _MOST = math.log1p(1e12)
@@ -46,24 +31,15 @@ class Expectation(NamedTuple):
         centre: as many posts like it do better as do worse.
         spread: how far off that usually is, against posts of settled pages.
         standing: of its page.
-        reading: its hashes.
-        says: what each space says of it.
-        weights: what each word or circumstance says, space by space.
-        adds: what each of `NUMBERS` adds to the page's level.
+        reading: its columns.
+        weights: what each of them says; see `WordModel.weights`.
     """
 
     centre: float
     spread: float
     standing: Standing
     reading: Reading
-    says: list[float]
-    weights: list[list[float]]
-    adds: list[float]
-
-    @property
-    def common(self) -> float:
-        """What its words and circumstances say on any page."""
-        return sum(self.says[:OF_ALL])
+    weights: Floats
 
 
 class Expectations(NamedTuple):
@@ -80,98 +56,88 @@ class Expectations(NamedTuple):
 class Experts:
     """The parts that learn, and what weighs what they say.
 
+    On a page with `ENOUGH` labels that counted, what its words say is all: the page is one of them. On one with n fewer
+    that weighs n to 1 against what `newcomers` says, and errors are that much larger.
+
     Attributes:
         baseline: what pages usually get.
         words: what words and circumstances say.
         reader: reads posts for it.
-        heads: for each kind of pages, `COLD`, `YOUNG` and `SETTLED`, how much each of `NUMBERS` counts.
-        spreads: for each kind, how far off expectations are against those for settled pages.
+        newcomers: of a page without any label, by how much a post is above what its language and type usually get.
+        surprise: how far off that is, against posts of settled pages; at least 1.
     """
 
     baseline: PageBaseline
     words: WordModel
     reader: Reader
-    heads: Sequence[Head] = ()
-    spreads: Sequence[float] = (1.0, 1.0, 1.0)
+    newcomers: Head = field(default_factory=lambda: Head.fit(np.zeros((0, OF_ALL + 1)), np.zeros(0)))
+    surprise: float = 1.0
 
-    def expect(self, row: Row, now: float, known: float | None = None) -> Expectation:
-        """Return what is expected of a post that is published `now`, from labels that counted then or at `known`."""
-        known = now if known is None else known
+    def expect(self, row: Row, known: float) -> Expectation:
+        """Return what is expected of a post, from labels of its page that counted at `known`."""
         standing = self.baseline.standing(row.page, language=row.language, type=row.type, now=known)
         reading = self.reader.one(row)
-        says, weights = self.words.says(reading)
-        numbers = numbers_of(says, standing, row.type, row.hour, now)
-        kind = kind_of(standing.n)
-        head = self.heads[kind]
-        adds = head.adds(numbers)
-        centre = min(max(standing.level + head.intercept + sum(adds), 0.0), _MOST)
-        return Expectation(centre, self.spreads[kind], standing, reading, says, weights, adds)
+        weights = self.words.weights(reading)
+        centre, spread = self.words.usual + float(weights.dot(reading.shape.x)), 1.0
+        if standing.n < ENOUGH:
+            numbers = self.numbers(row, reading, weights)
+            centre, spread = map(float, self.on_new_page(centre, numbers, standing.n))
+        return Expectation(min(max(centre, 0.0), _MOST), spread, standing, reading, weights)
+
+    def numbers(self, row: Row, reading: Reading, weights: Floats) -> Vector:
+        """Return what `newcomers` reads of a post: what spaces say on any page, and what its kind usually gets."""
+        says = np.bincount(reading.shape.space, weights * reading.shape.x, len(SPACES))
+        return np.append(says[:OF_ALL], self.baseline.of_kind(row.language, row.type)[0])
+
+    def on_new_page(self, centre: Any, numbers: Any, n: Any) -> tuple[Any, Any]:  # Any: of one post or of many
+        """Return centre and spread of a post on a page with n labels, fewer than `ENOUGH`.
+
+        Args:
+            centre: what its words say, the page's own among them.
+            numbers: what `newcomers` reads, a row for each post.
+            n: that many.
+        """
+        known = n / (n + 1)
+        unknown = numbers[..., -1] + self.newcomers.says(numbers)
+        return known * centre + (1 - known) * unknown, np.sqrt(1 + (self.surprise**2 - 1) / (n + 1))
 
     def expect_many(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> Expectations:
         """Return what is expected of many posts, as `expect` says it of each; `texts` if they were read already."""
         says = self.words.says_of(self.reader.many(columns, texts))
-        places, standings, contexts = self._standings(columns, nows)
-        level = np.array([standing.level for standing in standings])[places]
-        baseline = np.array([standing.baseline for standing in standings])[places]
-        n = np.array([standing.n for standing in standings], dtype=np.int64)[places]
-        newest = np.array([standing.past.newest if standing.past else 0.0 for standing in standings])[places]
-        says[n < ENOUGH, OF_ALL:] = 0.0
-        context = contexts[places]
-        silence = np.log1p(np.maximum(nows - newest, 0.0) / 3600.0)
-        context[:, -2] = np.where(n > 0, silence, 0.0)
-        numbers = np.column_stack([says, context])
-        kinds = np.where(n >= ENOUGH, SETTLED, np.where(n > 0, YOUNG, COLD))
-        centre = self.weighed(numbers, level, kinds)
-        return Expectations(centre, np.array(self.spreads)[kinds], level, baseline, n)
+        level, baseline, n = self._standings(columns, nows)
+        # Column by column: the rounding of a post does not depend on how many others there are.
+        centre, spread = sum(says.T, np.full(len(n), self.words.usual)), np.ones(len(n))
+        new = np.flatnonzero(n < ENOUGH)
+        if len(new):
+            kinds = self._kinds(columns, new)
+            numbers = np.column_stack([says[new, :OF_ALL], kinds])
+            centre[new], spread[new] = self.on_new_page(centre[new], numbers, n[new])
+        return Expectations(np.clip(centre, 0.0, _MOST), spread, level, baseline, n)
 
-    def weighed(self, numbers: Matrix, level: Vector, kinds: Indices) -> Vector:
-        """Return the centres of posts with these numbers."""
-        centre = level.copy()
-        for kind, head in enumerate(self.heads):
-            chosen = kinds == kind
-            if chosen.any():
-                centre[chosen] += head.many(numbers[chosen])
-        return np.clip(centre, 0.0, _MOST)
+    def _kinds(self, columns: Columns, rows: Indices) -> Matrix:
+        """Return what posts of the language and type of each row usually get."""
+        kinds = [(columns.languages[row], columns.types[row]) for row in rows.tolist()]
+        levels = {kind: self.baseline.of_kind(*kind)[0] for kind in set(kinds)}
+        return np.array([levels[kind] for kind in kinds])
 
-    def _standings(self, columns: Columns, nows: Vector) -> tuple[Indices, list[Standing], Matrix]:
-        """Return what is known of the posts' pages, and for each post the place of that: posts alike share one."""
-        # Of a page all labels count, or so many: what is known of it then is the same.
-        posts: list[_Alike] = list(
-            zip(columns.pages, columns.languages, columns.types, columns.hours.tolist(), repeat(-1))
-        )
-        known = {page: self.baseline.known(page) for page in set(columns.pages)}
-        then = np.array([known[page] for page in columns.pages])
-        for early in np.flatnonzero(nows < then).tolist():
-            history = self.baseline.histories[columns.pages[early]]
-            posts[early] = (*posts[early][:-1], history.counting(float(nows[early])))
-        found: dict[_Alike, int] = {}
-        places = np.array([found.setdefault(post, len(found)) for post in posts], dtype=np.int64)
-        some = np.empty(len(found), dtype=np.int64)
-        some[places] = np.arange(len(places))
-        standings: list[Standing] = []
-        contexts: list[tuple[float, ...]] = []
-        pages: dict[tuple[str, str, str, int], Standing] = {}
-        for (page, language, kind, hour, count), now in zip(found, nows[some].tolist(), strict=True):
-            standing = pages.get((page, language, kind, count))
-            if standing is None:
-                standing = self.baseline.standing(page, language=language, type=kind, now=now)
-                pages[page, language, kind, count] = standing
-            standings.append(standing)
-            contexts.append(numbers_of((), standing, kind, hour, now))
-        table = np.array(contexts).reshape(len(standings), len(CONTEXT_NAMES) + 1)
-        return places, standings, table
+    def _standings(self, columns: Columns, nows: Vector) -> tuple[Vector, Vector, Indices]:
+        """Return level, baseline and n of the posts' pages, each as it was known when the post was published."""
+        places = {page: place for place, page in enumerate(dict.fromkeys(columns.pages))}
+        rows = np.fromiter(map(places.__getitem__, columns.pages), np.int64, len(columns))
+        latest = [self.baseline.standing(page, language="", type="", now=math.inf) for page in places]
+        # Asked for after the standing: if a label comes in between, that can only be too late.
+        since = np.array([self.baseline.known(page) for page in places])
+        level, baseline, n = (np.array(column)[rows] for column in _columns(latest))
+        found: dict[_Alike, Standing] = {}
+        for row in np.flatnonzero((n < ENOUGH) | (nows < since[rows])).tolist():
+            page, language, kind, now = columns.pages[row], columns.languages[row], columns.types[row], float(nows[row])
+            history = self.baseline.histories.get(page)
+            alike = (page, language, kind, -1 if history is None or now >= history.known else history.counting(now))
+            if alike not in found:
+                found[alike] = self.baseline.standing(page, language=language, type=kind, now=now)
+            level[row], baseline[row], n[row], _ = found[alike]
+        return level, baseline, n
 
 
-def kind_of(n: int) -> int:
-    """Return which head a page with that many labels has."""
-    return SETTLED if n >= ENOUGH else YOUNG if n else COLD
-
-
-def numbers_of(says: Sequence[float], standing: Standing, kind: str, hour: int, now: float) -> tuple[float, ...]:
-    """Return `NUMBERS` of a post of which the words' model says that; a young page's own words count for nothing."""
-    if standing.n < ENOUGH and says:
-        says = (*says[:OF_ALL], *_NOTHING)
-    past = standing.past
-    if past is None:
-        return (*says, *_BEFORE, standing.level, *_AFTER, 0.0)
-    return (*says, *past.columns(kind, hour), past.silence(now), past.level - standing.level)
+def _columns(standings: list[Standing]) -> tuple[list[float], list[float], list[int]]:
+    return [s.level for s in standings], [s.baseline for s in standings], [s.n for s in standings]

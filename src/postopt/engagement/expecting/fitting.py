@@ -2,107 +2,102 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from postopt.engagement.baseline import Standing
+from postopt.engagement.baseline import ENOUGH
 from postopt.engagement.covering.intervals import Intervals
 from postopt.engagement.expecting.chances import Chances
-from postopt.engagement.expecting.expectation import (
-    COLD,
-    NUMBERS,
-    OF_ALL,
-    SETTLED,
-    YOUNG,
-    Experts,
-    kind_of,
-    numbers_of,
-)
+from postopt.engagement.expecting.expectation import Experts
 from postopt.engagement.expecting.heads import Head, Matrix
 from postopt.engagement.expecting.learned import MOST_TOLD, Learned, Range
-from postopt.engagement.expecting.words import places_of
+from postopt.engagement.expecting.reading import Reading
+from postopt.engagement.expecting.spaces import OF_ALL
 from postopt.engagement.ngrams import Indices, Vector
 from postopt.engagement.posts import Columns
 
 LEAST_POSTS: Final = 80
 """Fewer posts teach nothing: a quarter of them must be enough for an interval."""
 
-# So few labels a page is taken to have for one in `_EVERY` posts besides, or for more of few posts, so that about
-# `_LEAST_CUTS` do: from those the heads of new pages learn. All arbitrary.
-_CUTS = (0, 0, 1, 2, 4, 8)
+# From one in `_EVERY` posts, or from more of few posts, so that about `_LEAST_NEW` do, is learned what becomes of posts
+# on new pages. Both arbitrary.
 _EVERY = 8
-_LEAST_CUTS = 300
+_LEAST_NEW = 300
 
-# Of the posts in order of time, the first quarter only teaches words and pages, and the heads are judged on the last.
+# Of the posts in order of time, the first quarter only teaches words and pages, and errors are those on the last.
 _BURN_IN, _JUDGED = 0.25, 0.75
 
 # A language with fewer posts was not learned; arbitrary.
 _LEAST_OF_LANGUAGE = 20
 
-# A kind of page with fewer posts to learn from has the head of all of them, and with fewer errors their spread; both
-# arbitrary.
-_LEAST_OF_KIND = 30
+# Of fewer errors it is not told how large they are; arbitrary.
 _LEAST_ERRORS = 10
 
 # Errors count as this much at least where others are divided by them, in log1p units; arbitrary.
 _LEAST_ERROR = 0.05
 
 
-class Known(NamedTuple):
-    """What was known of posts when they were published, and what became of them.
+class Seen(NamedTuple):
+    """What was known of posts when they were published, in their order.
 
     Attributes:
-        place: of each post in the order of publication.
-        numbers: (n, len(NUMBERS)).
-        level: of its page.
-        kind: of its page: `COLD`, `YOUNG` or `SETTLED`.
-        log: log1p of its outcome.
+        centre: what their words said, the page's own among them.
+        late: the same when their labels came.
+        level: of their pages.
+        n: labels of their pages.
+        numbers: what `Experts.newcomers` reads of those on new pages, and of those that are taken to be; else NaN.
     """
 
-    place: Indices
-    numbers: Matrix
+    centre: Vector
+    late: Vector
     level: Vector
-    kind: Indices
-    log: Vector
-
-    def part(self, chosen: NDArray[np.bool_]) -> Known:
-        """Return some of the posts."""
-        return Known(self.place[chosen], self.numbers[chosen], self.level[chosen], self.kind[chosen], self.log[chosen])
+    n: Indices
+    numbers: Matrix
 
 
 def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, intervals: Intervals) -> Learned:
     """Teach parts that know nothing yet from posts in order of publication, and return all that was learned."""
-    start, judged = int(len(columns) * _BURN_IN), int(len(columns) * _JUDGED)
-    replay = _Replay(columns, keys, experts)
-    seen, cut, late = _replayed(replay, seed, judged)
-    both = _joined(seen, cut)
-    both = both.part(both.place >= start)
-    early = both.part(both.place < judged)
-    experts.heads = _heads(early)
-    experts.spreads = _spreads(early, np.abs(early.log - experts.weighed(early.numbers, early.level, early.kind)))
-    last = seen.part(seen.place >= judged)
-    centre, spread = experts.weighed(last.numbers, last.level, last.kind), np.array(experts.spreads)[last.kind]
-    published = columns.published[judged:]
-    at = published + experts.baseline.maturity
-    intervals.fit(columns.pages[judged:], centre, spread, last.log, published, at)
-    chances = Chances.fit((centre - last.level) / spread, (last.log > last.level).astype(np.float64))
-    then, now = last.log - centre, late.log - experts.weighed(late.numbers, late.level, late.kind)
-    stale = _usual(np.abs(then)) / max(_usual(np.abs(now)), _LEAST_ERROR)
-    experts.heads = _heads(both)
+    posts = len(columns)
+    start, judged = int(posts * _BURN_IN), int(posts * _JUDGED)
+    log = np.log1p(columns.outcomes)
+    experts.words.usual = float(np.median(log[: max(start, 1)]))
+    every = min(max(posts // _LEAST_NEW, 1), _EVERY)
+    as_new = np.random.default_rng(seed).integers(0, every, posts) == 0
+    seen = _replayed(columns, keys, experts, as_new)
+    as_new[:start] = False
+    early, late = as_new.copy(), as_new.copy()
+    early[judged:], late[:judged] = False, False
+    experts.newcomers = _newcomers(seen, log, early)
+    level, settled = seen.level[judged:], seen.n[judged:] >= ENOUGH
+    error = np.abs(log - seen.centre)[judged:]
+    usual = _usual(error[settled] if np.count_nonzero(settled) >= _LEAST_ERRORS else error)
+    if np.count_nonzero(late) >= _LEAST_ERRORS:
+        unknown, _ = experts.on_new_page(seen.centre[late], seen.numbers[late], 0)
+        experts.surprise = max(_usual(np.abs(log[late] - unknown)) / usual, 1.0)
+    centre, spread = _expected(experts, seen, judged)
+    at = columns.published[judged:] + experts.baseline.maturity
+    intervals.fit(columns.pages[judged:], centre, spread, log[judged:], columns.published[judged:], at)
+    chances = Chances.fit((centre - level) / spread, (log[judged:] > level).astype(np.float64))
+    stale = max(_usual(error) / _usual(np.abs(log - seen.late)[judged:]), 1.0)
+    experts.newcomers = _newcomers(seen, log, as_new)
     told = dict.fromkeys(keys[-MOST_TOLD:], True)
-    return Learned(experts, intervals, chances, _range(columns), told, float(at[-1]), max(stale, 1.0))
+    return Learned(experts, intervals, chances, _range(columns), told, float(at[-1]), stale)
 
 
-def _joined(first: Known, second: Known) -> Known:
-    return Known(
-        np.concatenate([first.place, second.place]), np.concatenate([first.numbers, second.numbers]),
-        np.concatenate([first.level, second.level]), np.concatenate([first.kind, second.kind]),
-        np.concatenate([first.log, second.log]),
-    )  # fmt: skip
+def _newcomers(seen: Seen, log: Vector, chosen: NDArray[np.bool_]) -> Head:
+    numbers = seen.numbers[chosen]
+    return Head.fit(numbers, log[chosen] - numbers[:, -1])
+
+
+def _expected(experts: Experts, seen: Seen, first: int) -> tuple[Vector, Vector]:
+    """Return centre and spread of the posts from place `first` on."""
+    centre, n = seen.centre[first:].copy(), seen.n[first:]
+    spread, new = np.ones(len(n)), n < ENOUGH
+    centre[new], spread[new] = experts.on_new_page(centre[new], seen.numbers[first:][new], n[new])
+    return np.maximum(centre, 0.0), spread
 
 
 def _range(columns: Columns) -> Range:
@@ -112,129 +107,42 @@ def _range(columns: Columns) -> Range:
     return Range(languages, longest, float(columns.published[0]), float(columns.published[-1]))
 
 
-def _replayed(replay: _Replay, seed: int, judged: int) -> tuple[Known, Known, Known]:
-    """Learn from all posts in order, each label `maturity` after its post.
+def _replayed(columns: Columns, keys: list[int], experts: Experts, as_new: NDArray[np.bool_]) -> Seen:
+    """Learn from all posts in order, each label `maturity` after its post, and return what was known of each."""
+    posts = len(columns)
+    centre, late, level = np.full((3, posts), np.nan)
+    seen = Seen(centre, late, level, np.zeros(posts, np.int64), np.full((posts, OF_ALL + 1), np.nan))
+    words, baseline, published = experts.words, experts.baseline, columns.published.tolist()
+    readings: dict[int, Reading] = {}
 
-    Returns what was known of each post when it was published; the same as if some of them had younger pages; and of
-    those from place `judged` on what was known when their labels came.
-    """
-    n = len(replay.columns)
-    every = min(max(n // _LEAST_CUTS, 1), _EVERY)
-    cuts = np.random.default_rng(seed).integers(0, len(_CUTS) * every, n).tolist()
-    seen, cut, late = _Rows(replay), _Rows(replay), _Rows(replay)
+    def said(reading: Reading) -> float:
+        return words.usual + float(words.weights(reading).dot(reading.shape.x))
 
     def learn(due: int) -> None:
-        if due >= judged:
-            late.add(due, replay.says(due), replay.standing(due, None, replay.published[due] + replay.maturity))
-        replay.learn(due)
-
-    due = 0
-    for place in range(n):
-        while due < place and replay.matured(due, place):
-            learn(due)
-            due += 1
-        says = replay.says(place)
-        seen.add(place, says, replay.standing(place, None, replay.published[place]))
-        replay.common[place] = sum(says[:OF_ALL])
-        if cuts[place] < len(_CUTS):
-            cut.add(place, says, replay.standing(place, _CUTS[cuts[place]], replay.published[place]))
-    for left in range(due, n):
-        learn(left)
-    return seen.known(), cut.known(), late.known()
-
-
-class _Replay:
-    """Past posts in order, and the experts that learn from them one after another."""
-
-    def __init__(self, columns: Columns, keys: list[int], experts: Experts) -> None:
-        self.columns, self.experts, self._keys = columns, experts, keys
-        self.published, self.hours = columns.published.tolist(), columns.hours.tolist()
-        self.outcomes = columns.outcomes.tolist()
-        self.log = np.log1p(columns.outcomes)
-        experts.words.usual = float(np.median(self.log[: max(int(len(columns) * _BURN_IN), 1)]))
-        places = places_of(experts.reader.many(columns))
-        self._flat, self._ends, self._sizes = places.flat, places.offsets.tolist(), places.sizes
-        self.common = [0.0] * len(columns)
-        self.maturity = experts.baseline.maturity
-
-    def says(self, place: int) -> list[float]:
-        """Return what the spaces say of a post now."""
-        flat = self._flat[self._ends[place] : self._ends[place + 1]]
-        says: list[float] = self.experts.words.says_at(flat, self._sizes[place]).tolist()
-        return says
-
-    def standing(self, place: int, most: int | None, now: float) -> Standing:
-        """Return what is known of a post's page at a time."""
-        columns = self.columns
-        return self.experts.baseline.standing(
-            columns.pages[place], language=columns.languages[place], type=columns.types[place], now=now, most=most
-        )
-
-    def matured(self, place: int, other: int) -> bool:
-        """Return whether a post's label had come when another was published."""
-        return bool(self.published[place] + self.maturity <= self.published[other])
-
-    def learn(self, place: int) -> None:
-        """Learn from a post."""
-        columns, experts = self.columns, self.experts
-        above = float(self.log[place]) - experts.words.usual
-        flat = self._flat[self._ends[place] : self._ends[place + 1]]
-        experts.words.learn_at(flat, self._sizes[place], above)
-        experts.baseline.learn(
-            columns.pages[place], self.outcomes[place], published=self.published[place],
-            at=self.published[place] + self.maturity, id=self._keys[place], type=columns.types[place],
-            language=columns.languages[place], hour=self.hours[place], rest=above - self.common[place],
+        reading, outcome = readings.pop(due), float(columns.outcomes[due])
+        seen.late[due] = said(reading)
+        words.learn(reading, float(np.log1p(outcome)) - words.usual)
+        baseline.learn(
+            columns.pages[due], outcome, published=published[due], at=published[due] + baseline.maturity, id=keys[due],
+            language=columns.languages[due], type=columns.types[due],
         )  # fmt: skip
 
-
-class _Rows:
-    """What was known of posts, row by row."""
-
-    def __init__(self, replay: _Replay) -> None:
-        self._replay = replay
-        self._places: list[int] = []
-        self._numbers = array("d")
-        self._levels: list[float] = []
-        self._kinds: list[int] = []
-
-    def add(self, place: int, says: list[float], standing: Standing) -> None:
-        """Note what is known of a post."""
-        replay = self._replay
-        kind, hour, now = replay.columns.types[place], replay.hours[place], replay.published[place]
-        self._numbers.extend(numbers_of(says, standing, kind, hour, now))
-        self._places.append(place)
-        self._levels.append(standing.level)
-        self._kinds.append(kind_of(standing.n))
-
-    def known(self) -> Known:
-        """Return the rows as columns."""
-        places = np.array(self._places, dtype=np.int64)
-        numbers = np.array(self._numbers).reshape(len(places), len(NUMBERS))
-        kinds = np.array(self._kinds, dtype=np.int64)
-        return Known(places, numbers, np.array(self._levels), kinds, self._replay.log[places])
-
-
-def _heads(known: Known) -> list[Head]:
-    """Return the head for each kind of page."""
-    heads = []
-    for kind in (COLD, YOUNG, SETTLED):
-        chosen = known.kind == kind
-        rows = known if np.count_nonzero(chosen) < _LEAST_OF_KIND else known.part(chosen)
-        heads.append(Head.fit(rows.numbers, rows.log - rows.level))
-    return heads
-
-
-def _spreads(known: Known, error: Vector) -> list[float]:
-    """Return how large errors are for each kind of page, against those of settled pages or, without any, of all."""
-    settled = known.kind == SETTLED
-    usual = max(_usual(error[settled] if np.count_nonzero(settled) >= _LEAST_ERRORS else error), _LEAST_ERROR)
-    spreads = []
-    for kind in (COLD, YOUNG):
-        errors = error[known.kind == kind]
-        spreads.append(max(_usual(errors) / usual, 1.0) if len(errors) >= _LEAST_ERRORS else 1.0)
-    return [*spreads, 1.0]
+    due = 0
+    for place, now in enumerate(published):
+        while due < place and published[due] + baseline.maturity <= now:
+            learn(due)
+            due += 1
+        row = columns.row(place)
+        standing = baseline.standing(row.page, language=row.language, type=row.type, now=now)
+        reading = readings[place] = experts.reader.one(row)
+        seen.centre[place], seen.level[place], seen.n[place] = said(reading), standing.level, standing.n
+        if as_new[place] or standing.n < ENOUGH:
+            seen.numbers[place] = experts.numbers(row, reading, words.weights(reading))
+    for left in range(due, posts):
+        learn(left)
+    return seen
 
 
 def _usual(errors: Vector) -> float:
     """Return the error that nine in ten errors do not exceed."""
-    return float(np.quantile(errors, 0.9))
+    return max(float(np.quantile(errors, 0.9)), _LEAST_ERROR)

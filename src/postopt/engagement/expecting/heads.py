@@ -1,8 +1,7 @@
-"""From what words and page say of a post to one number that is expected: a small ridge regression."""
+"""What is expected on a page that nobody knows yet: a small ridge regression on what words say anywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -26,16 +25,16 @@ class Head(NamedTuple):
         high: most of each.
     """
 
-    weights: tuple[float, ...]
+    weights: Vector
     intercept: float
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: Vector
+    high: Vector
 
     @classmethod
     def fit(cls, numbers: Matrix, target: Vector) -> Self:
         """Learn by ridge regression on standardised numbers; of no posts at all it learns to say 0."""
         if not len(target):
-            zeros = (0.0,) * numbers.shape[1]
+            zeros = np.zeros(numbers.shape[1])
             return cls(zeros, 0.0, zeros, zeros)
         mean, spread = numbers.mean(axis=0), numbers.std(axis=0)
         scale = np.where(spread > 1e-9, 1 / np.maximum(spread, 1e-9), 0.0)
@@ -43,16 +42,8 @@ class Head(NamedTuple):
         products = np.einsum("ij,ik->jk", standard, standard) + _PENALTY * np.eye(len(mean))
         weights = scale * np.linalg.solve(products, np.einsum("ij,i->j", standard, target - target.mean()))
         intercept = float(target.mean() - np.sum(mean * weights))
-        low, high = numbers.min(axis=0), numbers.max(axis=0)
-        return cls(tuple(weights.tolist()), intercept, tuple(low.tolist()), tuple(high.tolist()))
+        return cls(weights, intercept, numbers.min(axis=0), numbers.max(axis=0))
 
-    def adds(self, numbers: Sequence[float]) -> list[float]:
-        """Return what each of a post's numbers adds to the intercept."""
-        return [
-            weight * (low if number < low else high if number > high else number)  # noqa: FURB136 - half of min's time
-            for number, weight, low, high in zip(numbers, self.weights, self.low, self.high, strict=True)
-        ]
-
-    def many(self, numbers: Matrix) -> Vector:
-        """Return what is expected of many posts."""
-        return np.asarray(np.clip(numbers, self.low, self.high) @ np.array(self.weights) + self.intercept)
+    def says(self, numbers: Matrix) -> Vector:
+        """Return what is expected of posts, a row of numbers each, or of one; how many changes no rounding."""
+        return np.asarray(sum((np.clip(numbers, self.low, self.high) * self.weights).T) + self.intercept)

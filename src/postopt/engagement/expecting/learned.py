@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -13,7 +14,8 @@ from postopt.engagement.baseline import DAY, ENOUGH
 from postopt.engagement.covering.intervals import Intervals
 from postopt.engagement.expecting import reasons
 from postopt.engagement.expecting.chances import Chances
-from postopt.engagement.expecting.expectation import Expectation, Experts, kind_of
+from postopt.engagement.expecting.expectation import Expectation, Experts
+from postopt.engagement.expecting.explained import Explained
 from postopt.engagement.ngrams import Indices, Vector
 from postopt.engagement.posts import Columns, Id, Row
 from postopt.judgement import Prediction
@@ -105,16 +107,17 @@ class Learned:
 
     def predict(self, row: Row, now: float) -> Prediction:
         """Return what is predicted of a post that is published `now`."""
-        expected = self.experts.expect(row, now)
+        expected = self.experts.expect(row, known=now)
         centre, standing = expected.centre, expected.standing
         low, high = self.intervals.around(row.page, centre, expected.spread, now)
-        return Prediction(
+        return Explained(
             median=math.expm1(centre), low=math.expm1(max(min(low, centre), 0.0)), high=math.expm1(max(high, centre)),
             p_above_baseline=self._chance(expected),
             baseline=standing.baseline, coverage_target=self.intervals.target,
             coverage_recent=self.recent, basis=self.basis(standing.n, row.language, row.type, now),
             in_range=self.range.holds(row.language, len(row.text) + len(row.title), now),
-            reasons=reasons.of(row, expected, self.experts.heads[kind_of(standing.n)]),
+            # A function stands for what it returns: see `Explained`.
+            reasons=partial(reasons.of, row, expected, self.experts.newcomers),  # type: ignore[arg-type]
         )  # fmt: skip
 
     def figures(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> Figures:
@@ -164,7 +167,7 @@ class Learned:
     def learn(self, row: Row, outcome: float, at: float) -> None:
         """Learn from a label that arrived `at`: see `EngagementPredictor.learn`."""
         experts, key, log = self.experts, key_of(row.id, row.page, row.published), math.log1p(outcome)
-        expected = experts.expect(row, row.published, known=at)
+        expected = experts.expect(row, known=at)
         above = log - experts.words.usual
         again, counted = key in self.told, self.told.get(key, False)
         matured = at >= row.published + self.maturity
@@ -177,7 +180,7 @@ class Learned:
             experts.words.learn(expected.reading, above)
         experts.baseline.learn(
             row.page, outcome, published=row.published, at=at, id=key, language=row.language, type=row.type,
-            hour=row.hour, rest=above - expected.common, again=again,
+            again=again,
         )  # fmt: skip
         self.told[key] = counted or matured
         if len(self.told) > MOST_TOLD:

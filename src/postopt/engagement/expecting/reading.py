@@ -3,61 +3,50 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from postopt.engagement.ngrams import WIDEST, Hashes, Indices
+from postopt.engagement.expecting.spaces import Places, Shape, shape_of
+from postopt.engagement.ngrams import MASK, ODD, Hashes, Indices
 from postopt.engagement.posts import Columns, Row
 from postopt.quality.counting.scan import normal, scan
 from postopt.quality.counting.tokens import token_hash
 from postopt.quality.features import FeatureBatch, FeatureSet
 
-MOST_CHARACTERS: Final = 5_000
-"""What comes after it in a text or a title is not read; arbitrary, above 99.9 % of posts."""
-
-# Tokens whose hashes are remembered, and circumstances; arbitrary.
+# What is remembered: hashes of tokens and circumstances; shapes, of posts that are not longer than so many tokens. All
+# arbitrary.
 _MOST_KEPT = 100_000
+_MOST_SHAPES, _LONGEST_SHAPE = 2_000, 300
 
 # Odd, from xxHash.
 _FIRST, _SECOND, _ALL = 0x9E3779B1, 0x85EBCA77, 0xFFFFFFFF
 
-# Of a hash of a single post these bits are kept.
-_LOWEST = WIDEST - 1
-
 # Numbers of words are told apart up to this power of two.
 _LONGEST = 9
 
+# Page, type, language, hour and weekday.
+_Where: TypeAlias = tuple[str, str, str, int, int]
+
 
 class Reading(NamedTuple):
-    """One post, in hashes: as many bits of them as there are columns in the widest space.
+    """One post, as columns of the table of weights.
 
     Attributes:
         tokens: of text, then of title, as written.
-        text: of the text's tokens.
-        title: of the title's tokens.
-        page: of the page.
-        type: of the type.
-        own: of its circumstances on its page: the page, its type, hour, weekday and length, in this order.
-        common: of them on any page: type, hour by language, hour by weekday, hour, length, the title's length.
+        shape: how many there are, and what follows from that.
+        columns: in the order of the shape.
     """
 
     tokens: list[str]
-    text: list[int]
-    title: list[int]
-    page: int
-    type: int
-    own: list[int]
-    common: list[int]
+    shape: Shape
+    columns: Places
 
 
 class Readings(NamedTuple):
-    """Many posts: `Reading` for each, but some hashes have all 32 bits; the columns are the same.
-
-    The tokens are one after another, circumstances a row for each post.
-    """
+    """Many posts, in hashes: the tokens one after another, circumstances a row for each post."""
 
     text: Hashes
     text_offsets: Indices
@@ -65,27 +54,45 @@ class Readings(NamedTuple):
     title_offsets: Indices
     pages: Hashes
     types: Hashes
-    own: Hashes
-    common: Hashes
+    circumstances: Hashes
+
+    def take(self, first: int, last: int) -> Readings:
+        """Return the posts from `first` to before `last`."""
+        text, title = self.text_offsets[first : last + 1], self.title_offsets[first : last + 1]
+        return Readings(
+            self.text[text[0] : text[-1]], text - text[0], self.title[title[0] : title[-1]], title - title[0],
+            self.pages[first:last], self.types[first:last], self.circumstances[first:last],
+        )  # fmt: skip
 
 
 class _Hashes(dict[str, int]):
-    """The hash of each token, computed when it is first asked for."""
+    """The lowest bits of each token's hash and, 32 bits above, of what it is as the first of a pair.
+
+    Both are computed when they are first asked for.
+    """
 
     def __missing__(self, token: str) -> int:
         if len(self) >= _MOST_KEPT:
             self.clear()
-        found = self[token] = token_hash(token) & _LOWEST
+        found = token_hash(token)
+        found = self[token] = (found & MASK) | (found * ODD & MASK) << 32
         return found
 
 
 class _Circumstances(NamedTuple):
-    """The hashes of a post that depend neither on its text nor on its title."""
+    """What of a post depends neither on its text nor on its title.
+
+    Attributes:
+        page: hash of the page.
+        type: hash of the type.
+        crossed: what tokens are crossed with in turn: nothing, type, and page.
+        others: the hashes of `spaces.CIRCUMSTANCES`, but for lengths.
+    """
 
     page: int
     type: int
-    own: list[int]
-    common: list[int]
+    crossed: Places
+    others: Places
 
 
 class Reader:
@@ -98,43 +105,58 @@ class Reader:
     def __init__(self, features: FeatureSet | None = None) -> None:
         self._features = features
         self._hashes = _Hashes()
-        self._known: dict[tuple[str, str, str, int, int], _Circumstances] = {}
-        self._lengths: dict[tuple[int, int, int, int], tuple[int, int, int]] = {}
+        self._known: dict[_Where, _Circumstances] = {}
+        self._lengths: dict[tuple[int, int, int, int], Places] = {}
+        self._shapes: dict[tuple[int, int], Shape] = {}
 
     def one(self, row: Row) -> Reading:
-        """Return one post's hashes."""
-        hash_of = self._hashes.__getitem__
-        spoken, titled = _scanned(row.text), _scanned(row.title)
-        text, title = list(map(hash_of, spoken)), list(map(hash_of, titled))
+        """Return one post's columns."""
+        text, title = _scanned(row.text), _scanned(row.title)
+        n, m = len(text), len(title)
+        spoken = text + title
+        hashes = np.fromiter(map(self._hashes.__getitem__, spoken), "<i8", n + m).view("<i4")
+        tokens, firsts = hashes[::2], hashes[1::2]
         where = (row.page, row.type, row.language, row.hour, row.weekday)
-        known = self._known.get(where) or self._met(where)
-        page, kind, own, common = known
-        sizes = (page, kind, len(text).bit_length(), len(title).bit_length())
-        of_page, of_text, of_title = self._lengths.get(sizes) or self._measured(sizes)
-        return Reading(
-            spoken + titled, text, title, page & _LOWEST, kind & _LOWEST, [*own, of_page], [*common, of_text, of_title]
-        )
+        page, kind, crossed, others = self._known.get(where) or self._met(where)
+        lengths = (page, kind, n.bit_length(), m.bit_length())
+        measured = self._lengths.get(lengths)
+        shape = self._shapes.get((n, m)) or self._shaped(n, m)
+        columns = np.concatenate((
+            (tokens ^ crossed).ravel(), tokens[1:] ^ firsts[:-1], others,
+            self._measured(lengths) if measured is None else measured,
+        ))  # fmt: skip
+        columns ^= shape.keys
+        return Reading(spoken, shape, columns)
 
-    def _measured(self, sizes: tuple[int, int, int, int]) -> tuple[int, int, int]:
+    def _shaped(self, text: int, title: int) -> Shape:
+        shape = shape_of(text, title)
+        if text + title <= _LONGEST_SHAPE:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
+            self._shapes[text, title] = shape
+        return shape
+
+    def _measured(self, sizes: tuple[int, int, int, int]) -> Places:
         """Return the hashes of a post's lengths: on its page, of its text, and of its title."""
         if len(self._lengths) >= _MOST_KEPT:
             self._lengths.clear()
         page, kind, *lengths = sizes
         long, longer = (min(length, _LONGEST) for length in lengths)
-        found = _mixed(page, 900 + long), _mixed(kind, 700 + long), _mixed(kind, 800 + longer)
+        found = _columns([_mixed(page, 900 + long), _mixed(kind, 700 + long), _mixed(kind, 800 + longer)])
         self._lengths[sizes] = found
         return found
 
-    def _met(self, where: tuple[str, str, str, int, int]) -> _Circumstances:
+    def _met(self, where: _Where) -> _Circumstances:
         if len(self._known) >= _MOST_KEPT:
             self._known.clear()
         page, kind, language = (key_of(name) for name in where[:3])
         hour, weekday = where[3:]
-        own = [_mixed(page, 1), _mixed(page ^ kind, 2), _mixed(page, 100 + hour // 3), _mixed(page, 200 + weekday)]
-        common = [
-            _mixed(kind, 3), _mixed(language, 300 + hour), _mixed(hour + 1, 400 + weekday), _mixed(hour + 1, 500)
-        ]  # fmt: skip
-        known = self._known[where] = _Circumstances(page, kind, own, common)
+        others = _columns([
+            _mixed(kind, 3), _mixed(language, 300 + hour), _mixed(hour + 1, 400 + weekday), _mixed(hour + 1, 500),
+            page, _mixed(page, 1), _mixed(page ^ kind, 2), _mixed(page, 100 + hour // 3), _mixed(page, 200 + weekday),
+        ])  # fmt: skip
+        crossed = _columns([0, kind, page]).reshape(3, 1)
+        known = self._known[where] = _Circumstances(page, kind, crossed, others)
         return known
 
     def many(self, columns: Columns, texts: FeatureBatch | None = None) -> Readings:
@@ -144,25 +166,20 @@ class Reader:
             columns: the posts.
             texts: what a `FeatureSet` read of their texts, if one did already.
         """
-        if texts is None or max(map(len, columns.texts), default=0) > MOST_CHARACTERS:
-            text, text_offsets = self._tokens(columns.texts)
-        else:
-            text, text_offsets = texts.tokens, texts.offsets
+        text, text_offsets = self._tokens(columns.texts) if texts is None else (texts.tokens, texts.offsets)
         title, title_offsets = self._tokens(columns.titles)
         pages, kinds, languages = _keys(columns.pages), _keys(columns.types), _keys(columns.languages)
         long, longer = _length(text_offsets), _length(title_offsets)
         hours, weekdays = columns.hours, columns.weekdays
-        own = [
-            _mixed_many(pages, 1), _mixed_many(pages ^ kinds, 2), _mixed_many(pages, 100 + hours // 3),
-            _mixed_many(pages, 200 + weekdays), _mixed_many(pages, 900 + long),
-        ]  # fmt: skip
-        common = [
+        circumstances = [
             _mixed_many(kinds, 3), _mixed_many(languages, 300 + hours), _mixed_many(hours + 1, 400 + weekdays),
-            _mixed_many(hours + 1, 500), _mixed_many(kinds, 700 + long), _mixed_many(kinds, 800 + longer),
+            _mixed_many(hours + 1, 500), pages.astype(np.uint32), _mixed_many(pages, 1), _mixed_many(pages ^ kinds, 2),
+            _mixed_many(pages, 100 + hours // 3), _mixed_many(pages, 200 + weekdays), _mixed_many(pages, 900 + long),
+            _mixed_many(kinds, 700 + long), _mixed_many(kinds, 800 + longer),
         ]  # fmt: skip
         return Readings(
-            text, text_offsets, title, title_offsets, pages.astype(np.uint32),
-            kinds.astype(np.uint32), np.column_stack(own), np.column_stack(common),
+            text, text_offsets, title, title_offsets, pages.astype(np.uint32), kinds.astype(np.uint32),
+            np.column_stack(circumstances),
         )  # fmt: skip
 
     def _tokens(self, texts: list[str]) -> tuple[Hashes, Indices]:
@@ -178,15 +195,20 @@ class Reader:
 
     def _found(self, texts: list[str]) -> tuple[Hashes, Indices]:
         if self._features is not None:
-            return self._features.tokens([text[:MOST_CHARACTERS] for text in texts])
+            return self._features.tokens(texts)
         scanned = [_scanned(text) for text in texts]
         sizes = np.fromiter(map(len, scanned), np.int64, len(scanned))
         hashes = map(self._hashes.__getitem__, chain.from_iterable(scanned))
-        return np.fromiter(hashes, np.uint32, int(sizes.sum())), np.concatenate([[0], np.cumsum(sizes)])
+        tokens = np.fromiter(hashes, np.int64, int(sizes.sum())).astype(np.uint32)
+        return tokens, np.concatenate([[0], np.cumsum(sizes)])
+
+
+def _columns(hashes: list[int]) -> Places:
+    return np.array([number & MASK for number in hashes], dtype=np.int32)
 
 
 def _scanned(text: str) -> list[str]:
-    return scan(normal(text[:MOST_CHARACTERS])) if text else []
+    return scan(normal(text)) if text else []
 
 
 def key_of(name: str) -> int:
@@ -206,7 +228,7 @@ def _length(offsets: Indices) -> Indices:
 
 def _mixed(key: int, code: int) -> int:
     mixed = (key * _FIRST + code * _SECOND) & _ALL
-    return (mixed ^ (mixed >> 15)) & _LOWEST
+    return mixed ^ (mixed >> 15)
 
 
 def _mixed_many(keys: Indices, codes: Indices | int) -> NDArray[np.uint32]:

@@ -14,7 +14,6 @@ from postopt.engagement.expecting.expectation import Experts
 from postopt.engagement.expecting.learned import Learned, key_of
 from postopt.engagement.posts import AnyPost, Columns, Row, read_count
 from postopt.errors import PostDataError, shown
-from postopt.judgement import Prediction
 
 OfPost: TypeAlias = Callable[[Any], float]
 """A host's own baseline: from a post, as it was given, to what may become of it; Any: its posts are of one kind."""
@@ -137,17 +136,17 @@ def evaluated(
             f"{known} of the posts were learned from, so that they cannot tell how good predictions are"
         )
     rows = [columns.row(place) for place in range(len(columns))]
-    predictions: list[Prediction] = []
+    figures: list[tuple[float, ...]] = []
     others: dict[str, list[float]] = {baseline.says: [] for baseline in baselines}
     due = 0
     for place, row in enumerate(rows):
         while due < place and rows[due].published + learned.maturity <= row.published:
             learned.learn(rows[due], rows[due].outcome, rows[due].published + learned.maturity)
             due += 1
-        predictions.append(learned.predict(row, row.published))
+        p = learned.predict(row, row.published)
+        figures.append((p.median, p.low, p.high, p.p_above_baseline, p.baseline))
         for baseline in baselines:
             others[baseline.says].append(baseline.of(learned.experts, row, posts[place]))
-    figures = [(p.median, p.low, p.high, p.p_above_baseline, p.baseline) for p in predictions]
     return Evaluation.of(
         [str(key) for key in keys], columns.pages, columns.published, columns.outcomes,
         *np.array(figures).reshape(-1, 5).T, baselines=others, target=learned.intervals.target,

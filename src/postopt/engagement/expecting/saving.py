@@ -12,32 +12,29 @@ from numpy.typing import NDArray
 from postopt.engagement.baseline import PageBaseline
 from postopt.engagement.covering.intervals import Intervals
 from postopt.engagement.expecting.chances import Chances
-from postopt.engagement.expecting.expectation import COLD, NUMBERS, SETTLED, YOUNG, Experts
+from postopt.engagement.expecting.expectation import Experts
 from postopt.engagement.expecting.heads import Head
 from postopt.engagement.expecting.history import Label, PageHistory
 from postopt.engagement.expecting.learned import Learned, Range
 from postopt.engagement.expecting.modelfile import ModelFile
 from postopt.engagement.expecting.reading import Reader
+from postopt.engagement.expecting.spaces import OF_ALL
 from postopt.engagement.expecting.words import WordModel
 from postopt.errors import ModelFileError, shown
 from postopt.quality.features import FEATURES_VERSION, FeatureSet
 
 KIND: Final = "engagement predictor"
 
-VERSIONS: Final = {"format": 1, "features": FEATURES_VERSION}
-
-_KINDS = len((COLD, YOUNG, SETTLED))
+VERSIONS: Final = {"format": 2, "features": FEATURES_VERSION}
 
 # The columns of a page's labels that are floats.
-_FLOATS = ("published", "known", "outcome", "log", "rest", "long")
+_FLOATS = ("published", "known", "outcome")
 
 
 def model_of(learned: Learned) -> ModelFile:
     """Return all that was learned; nothing in it changes when more is learned."""
     experts, baseline = learned.experts, learned.experts.baseline
     labels = [label for history in baseline.histories.values() for label in history.labels]
-    types = sorted({label.type for label in labels})
-    place = {kind: index for index, kind in enumerate(types)}
     arrays: dict[str, NDArray[Any]] = {  # Any: of several dtypes
         "means": experts.words.means.copy(),
         "variances": experts.words.variances.copy(),
@@ -45,20 +42,19 @@ def model_of(learned: Learned) -> ModelFile:
         "counted": np.fromiter(learned.told.values(), np.uint8, len(learned.told)),
         "labels": np.array([[getattr(label, name) for name in _FLOATS] for label in labels]).reshape(-1, len(_FLOATS)),
         "label_ids": np.array([label.id for label in labels], dtype=np.uint64),
-        "label_types": np.array([place[label.type] for label in labels], dtype=np.int32),
-        "label_hours": np.array([label.hour for label in labels], dtype=np.int8),
     }
     state = {
         "words": {"noise": experts.words.noise, "usual": experts.words.usual},
         "baseline": {
-            "window": baseline.window, "maturity": baseline.maturity, "pages": baseline.pages, "types": types,
+            "window": baseline.window, "maturity": baseline.maturity, "pages": baseline.pages,
             "histories": [[page, len(history.labels), history.known] for page, history in baseline.histories.items()],
             "kinds": [[*kind, *found] for kind, found in baseline.kinds.items()],
         },
-        "heads": [
-            [[list(head.weights), head.intercept, list(head.low), list(head.high)] for head in experts.heads],
-            list(experts.spreads),
+        "newcomers": [
+            experts.newcomers.weights.tolist(), experts.newcomers.intercept, experts.newcomers.low.tolist(),
+            experts.newcomers.high.tolist(),
         ],
+        "surprise": experts.surprise,
         "intervals": learned.intervals.state(),
         "chances": [list(column) for column in learned.chances],
         "range": [
@@ -90,11 +86,9 @@ def _restored(  # Any: arrays, plain JSON
         if mine.shape != saved.shape:
             raise ValueError(f"{saved.shape} weights; {mine.shape} are needed")
         mine[:] = saved
-    heads, spreads = state["heads"]
     experts = Experts(
-        _baseline(arrays, state["baseline"]), words, reader, [_head(*head) for head in _all(heads, _KINDS)],
-        [_number(spread) for spread in _all(spreads, _KINDS)],
-    )  # fmt: skip
+        _baseline(arrays, state["baseline"]), words, reader, _head(*state["newcomers"]), _number(state["surprise"])
+    )
     languages, longest, first, newest = state["range"]
     told = dict(zip(arrays["told"].tolist(), map(bool, arrays["counted"].tolist()), strict=True))
     return Learned(
@@ -106,14 +100,11 @@ def _restored(  # Any: arrays, plain JSON
 
 def _baseline(arrays: Mapping[str, Any], state: Mapping[str, Any]) -> PageBaseline:  # Any: arrays, plain JSON
     baseline = PageBaseline(window=state["window"], maturity=state["maturity"], pages=state["pages"])
-    types = state["types"]
-    rows = zip(
-        arrays["labels"].tolist(), arrays["label_ids"].tolist(), arrays["label_types"].tolist(),
-        arrays["label_hours"].tolist(), strict=True,
-    )  # fmt: skip
     labels = [
-        Label(published, name, known, outcome, log, types[kind], hour, rest, long)
-        for (published, known, outcome, log, rest, long), name, kind, hour in rows
+        Label(published, name, known, outcome)
+        for (published, known, outcome), name in zip(
+            arrays["labels"].tolist(), arrays["label_ids"].tolist(), strict=True
+        )
     ]
     first = 0
     for page, n, known in state["histories"]:
@@ -124,8 +115,8 @@ def _baseline(arrays: Mapping[str, Any], state: Mapping[str, Any]) -> PageBaseli
 
 
 def _head(weights: list[float], intercept: float, low: list[float], high: list[float]) -> Head:
-    n = len(NUMBERS)
-    return Head(_numbers(weights, n), _number(intercept), _numbers(low, n), _numbers(high, n))
+    columns = [np.array(_numbers(column, OF_ALL + 1), dtype=np.float64) for column in (weights, low, high)]
+    return Head(columns[0], float(_number(intercept)), *columns[1:])
 
 
 def _chances(at: list[float], shares: list[float]) -> Chances:
