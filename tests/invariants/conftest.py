@@ -25,10 +25,15 @@ class Module:
     tree: ast.Module
 
     @cached_property
+    def nodes(self):
+        """All nodes of the tree, which is walked once."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def names(self):
         """Full names by local name: {"Path": "pathlib.Path", "np": "numpy"}."""
         names = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 # `import os.path` binds "os", and its use is written in full.
                 names |= {alias.asname or (root := alias.name.partition(".")[0]): alias.name if alias.asname else root
@@ -41,7 +46,7 @@ class Module:
     def imports(self):
         """Top-level names of the packages that are imported."""
         found = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
@@ -50,7 +55,7 @@ class Module:
 
     def calls(self, tree=None):
         """Yield each call's full name ("time.sleep", "eval") and its node; a call of anything else has no name."""
-        for node in ast.walk(tree or self.tree):
+        for node in ast.walk(tree) if tree else self.nodes:
             if isinstance(node, ast.Call) and (name := self.full_name(node.func)):
                 yield name, node
 
