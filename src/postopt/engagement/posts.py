@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from postopt._checks import check_name
 from postopt.errors import PostDataError, shown
 from postopt.quality.lexicon import primary
 from postopt.types import MAX_COUNT, Post
@@ -122,6 +123,8 @@ def read_post(post: AnyPost, *, target: str | None = None, row: int | None = Non
             names the row and the field.
     """
     where = "the post" if row is None else f"row {row}"
+    if target is not None:
+        check_name("target", target)
     if isinstance(post, Post):
         post = {"id": post.id, "text": post.text, "page": post.brief.brand, "language": post.brief.language}
     if not isinstance(post, Mapping):
@@ -147,6 +150,8 @@ def read_posts(posts: Iterable[AnyPost], *, target: str | None = None) -> Column
     Raises:
         PostDataError: a post cannot be read, or `posts` is no collection of posts.
     """
+    if target is not None:
+        check_name("target", target)
     given = listed(posts)
     columns = _plain_columns(given, target)
     if columns is None:
@@ -257,10 +262,13 @@ def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:
     rows: list[Any] = posts  # Any: plain dicts, as the line above says
     ids, texts = [row.get("id") for row in rows], [row.get("text") for row in rows]
     stamps = [row.get("published") for row in rows]
-    titles, pages, types, languages = ([row.get(name) or "" for row in rows] for name in _TEXTS)
+    fields = [[row.get(name) for row in rows] for name in _TEXTS]
+    # Before any of them is asked whether it is empty, which an array of a table does not answer.
+    if not all(set(map(type, column)) <= {str, NoneType} for column in fields):
+        return None
+    titles, pages, types, languages = ([value or "" for value in column] for column in fields)
     named = {str, int} if target is not None else {str, int, NoneType}
     plain = set(map(type, texts)) == {str} and set(map(type, ids)) <= named and "" not in ids
-    plain = plain and all(set(map(type, column)) == {str} for column in (titles, pages, types, languages))
     if not plain or set(map(type, stamps)) != {datetime} or any("reach" in row for row in rows):
         return None
     if not all(_are_counts([row[name] for row in rows if name in row]) for name in COUNTS):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from postopt.engagement.evaluation import Evaluation
 from postopt.engagement.expecting import fitting, replay
 from postopt.engagement.expecting.expectation import Experts
 from postopt.engagement.expecting.learned import Figures, Learned
-from postopt.engagement.expecting.modelfile import read_model, write_model
+from postopt.engagement.expecting.modelfile import ModelFile, read_model, write_model
 from postopt.engagement.expecting.reading import Reader
 from postopt.engagement.expecting.saving import KIND, VERSIONS, model_of, restored
 from postopt.engagement.expecting.words import WordModel
@@ -78,8 +78,8 @@ class EngagementPredictor:
         maturity: age in seconds from which on a post's label counts; what `fit` is given is taken to be as late.
         window: posts that a page's median is taken over.
         pages: pages that are remembered.
-        features: reads the words of many posts; one with a compiled scan makes `predict_many` and `fit` faster, and
-            changes no figure.
+        features: reads the words of many posts; with a compiled scan (see `FeatureSet.race`) `predict_many` is sooner,
+            and no figure changes.
         clock: what time it is, in seconds since the epoch: for posts without a time, and to refuse labels that cannot
             be known yet.
 
@@ -105,7 +105,7 @@ class EngagementPredictor:
         self.maturity = check_amount("maturity", maturity, "seconds")
         self.window = check_count("window", window)
         self.pages = check_count("pages", pages)
-        self.features = features
+        self.features = FeatureSet() if features is None else features
         check_callable("clock", clock, "returns seconds since the epoch")
         self._clock = clock
         self._lock = new_lock(outer=True)
@@ -185,15 +185,18 @@ class EngagementPredictor:
             NotFittedError: nothing was fitted yet.
         """
         columns = posts if isinstance(posts, Columns) else read_posts(posts)
-        return self._learned().predictions(columns, self._nows(columns), texts)
+        return self._learned().predictions(columns, self._nows(columns), _read(columns, texts))
 
     def predict_columns(self, columns: Columns, texts: FeatureBatch | None = None) -> Figures:
         """Return the figures of many posts as arrays, a row for each; `texts` as for `predict_many`.
 
         Raises:
             NotFittedError: nothing was fitted yet.
+            ValueError: `columns` are none, or `texts` were not read of as many.
         """
-        return self._learned().figures(columns, self._nows(columns), texts)
+        if not isinstance(columns, Columns):
+            raise ValueError(f"columns is {shown(columns)}; the Columns that read_posts gives are needed")  # noqa: TRY004 - as all others
+        return self._learned().figures(columns, self._nows(columns), _read(columns, texts))
 
     def evaluate(self, posts: Iterable[AnyPost], baselines: replay.Baselines = ()) -> Evaluation:
         """Return how good predictions are on posts that were not learned from; the predictor stays as it is.
@@ -252,7 +255,28 @@ class EngagementPredictor:
             learned = model.state["learned"]
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(f"{path} does not hold what a predictor writes") from error
-        predictor._state = restored(model._replace(state=learned), features)
+        predictor._state = restored(model._replace(state=learned), predictor.features)
+        return predictor
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: as `pickle` wants it
+        """Give what was learned to the workers of Ray or Spark, without the lock; for a file there is `save`."""
+        with self._lock:
+            model = None if self._state is None else model_of(self._state)
+        settings = {"target": self.target, "seed": self.seed, "coverage": self.coverage, "maturity": self.maturity,
+                    "window": self.window, "pages": self.pages}  # fmt: skip
+        return self._unpickled, (settings, self.features, self._clock, model)
+
+    @classmethod
+    def _unpickled(
+        cls,
+        settings: dict[str, Any],  # Any: arguments
+        features: FeatureSet,
+        clock: Clock,
+        model: ModelFile | None,
+    ) -> Self:
+        predictor = cls(**settings, features=features, clock=clock)
+        if model is not None:
+            predictor._state = restored(model, features)
         return predictor
 
     def _nows(self, columns: Columns) -> Vector:
@@ -271,3 +295,9 @@ class EngagementPredictor:
         if self._state is None:
             raise NotFittedError("the predictor has learned nothing yet", hint="call fit or load first")
         return self._state
+
+
+def _read(columns: Columns, texts: object) -> FeatureBatch | None:
+    if texts is not None and not (isinstance(texts, FeatureBatch) and len(texts.offsets) == len(columns) + 1):
+        raise ValueError(f"texts is {shown(texts)}; what FeatureSet.many read of these {len(columns)} texts is needed")
+    return texts

@@ -7,12 +7,12 @@ number is fitted to data. `columns.COLUMNS` says what each counts.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from postopt._checks import check_callable
+from postopt._checks import check_callable, check_items
 from postopt.errors import shown
 from postopt.quality.counting.columns import COLUMNS
 from postopt.quality.counting.race import sooner
@@ -96,6 +96,10 @@ class FeatureSet:
         self._chosen = scan is not None
         self._idle: list[TokenTable] = []
 
+    def __getstate__(self) -> dict[str, Any]:  # Any: as `pickle` wants it
+        """Give a worker how it reads, and not what it remembers."""
+        return {**vars(self), "_idle": []}
+
     def race(self, texts: Sequence[str]) -> None:
         """Measure by which scan texts like these are read sooner, and read by that one from now on.
 
@@ -141,7 +145,7 @@ class FeatureSet:
         Raises:
             ValueError: a text or language is no str, or there are not as many languages as texts.
         """
-        texts = [_checked(text) for text in texts]
+        texts = [_checked(text) for text in check_items("texts", texts, "texts")]
         given = _places(languages, len(texts))
         parts = [self._part(texts[start:end], given[start:end]) for start, end in _cut(texts)]
         values, tokens, lengths, places = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -198,9 +202,10 @@ def _checked(text: str) -> str:
 def _places(languages: Sequence[str | None] | None, n: int) -> Places:
     if languages is None:
         return np.full(n, -1, np.int8)
-    if len(languages) != n:
-        raise ValueError(f"languages has {len(languages)} items; one for each of {n} texts is needed")
-    return np.array([-1 if language is None else place_of(language) for language in languages], np.int8)
+    tags = check_items("languages", languages, "tags")
+    if len(tags) != n:
+        raise ValueError(f"languages has {len(tags)} items; one for each of {n} texts is needed")
+    return np.array([-1 if tag is None else place_of(tag) for tag in tags], np.int8)
 
 
 def _cut(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

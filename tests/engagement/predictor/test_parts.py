@@ -35,13 +35,16 @@ def said(model, reading):
     return float(model.weights(reading).dot(reading.shape.x))
 
 
+SOME = np.random.default_rng(0).normal(size=len(WordModel().means))  # what some posts may have taught
+
+
 class TestWords:
     @settings(max_examples=30)
-    @given(st.lists(posts, min_size=1, max_size=4), st.booleans())
-    def test_many_posts_are_told_as_each_is(self, many, compiled):
+    @given(st.lists(posts, min_size=1, max_size=4))
+    def test_many_posts_are_told_as_each_is(self, many):
         rows = [read_post(post) for post in many]
-        reader, model = Reader(FeatureSet() if compiled else None), WordModel()
-        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        reader, model = Reader(FeatureSet()), WordModel()
+        model.means[:] = SOME
         together = model.says_of(reader.many(columns_of(rows)))
         for says, row in zip(together, rows, strict=True):
             reading = reader.one(row)
@@ -52,21 +55,21 @@ class TestWords:
     @given(st.lists(posts, min_size=1, max_size=3))
     def test_texts_that_were_read_already_need_not_be_read_again(self, many):
         columns, model = columns_of([read_post(post) for post in many]), WordModel()
-        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        model.means[:] = SOME
         read = FeatureSet().many(columns.texts, columns.languages)
-        alone, given_ = (model.says_of(Reader().many(columns, texts)) for texts in (None, read))
+        alone, given_ = (model.says_of(Reader(FeatureSet()).many(columns, texts)) for texts in (None, read))
         assert np.array_equal(alone, given_)
 
     def test_more_posts_than_are_looked_up_at_once(self, monkeypatch):
         rows = columns_of([read_post({"text": "a b " * (i % 5), "title": "c" * (i % 2)}) for i in range(23)])
-        readings, model = Reader().many(rows), WordModel()
-        model.means[:] = np.random.default_rng(0).normal(size=len(model.means))
+        readings, model = Reader(FeatureSet()).many(rows), WordModel()
+        model.means[:] = SOME
         whole = model.says_of(readings)
         monkeypatch.setattr("postopt.engagement.expecting.words._ROWS", 4)
         assert np.array_equal(whole, model.says_of(readings))
 
     def test_learning_moves_towards_what_came_and_grows_certain(self):
-        reading, model = Reader().one(read_post({"text": "one two three", "page": "p"})), WordModel()
+        reading, model = Reader(FeatureSet()).one(read_post({"text": "one two three", "page": "p"})), WordModel()
         heard = []
         for _ in range(60):
             heard.append(said(model, reading))
@@ -78,14 +81,14 @@ class TestWords:
         assert steps[-1] < steps[0] / 10
 
     def test_one_wild_post_moves_no_more_than_a_large_one(self):
-        reading = Reader().one(read_post({"text": "one two"}))
+        reading = Reader(FeatureSet()).one(read_post({"text": "one two"}))
         models = [WordModel(), WordModel()]
         models[0].learn(reading, 20.0)
         models[1].learn(reading, 20_000.0)
         assert np.array_equal(models[0].means, models[1].means)
 
     def test_variances_only_fall_and_stay_above_0(self):
-        reading, model = Reader().one(read_post({"text": "one one one two"})), WordModel()
+        reading, model = Reader(FeatureSet()).one(read_post({"text": "one one one two"})), WordModel()
         for residual in (3.0, -3.0) * 20:
             before = model.variances.copy()
             model.learn(reading, residual)
@@ -94,7 +97,7 @@ class TestWords:
 
     def test_what_a_reader_remembers_is_bounded_and_changes_nothing(self, monkeypatch):
         monkeypatch.setattr("postopt.engagement.expecting.reading._MOST_KEPT", 5)
-        small, large = Reader(), Reader()
+        small, large = Reader(FeatureSet()), Reader(FeatureSet())
         for i in range(50):
             row = read_post({"text": f"word{i} word{i % 7} a b", "page": f"p{i % 9}"})
             mine, other = small.one(row), large.one(row)
@@ -106,7 +109,7 @@ class TestWords:
     def test_shapes_that_are_remembered_are_bounded(self, monkeypatch):
         monkeypatch.setattr("postopt.engagement.expecting.reading._MOST_SHAPES", 5)
         monkeypatch.setattr("postopt.engagement.expecting.reading._LONGEST_SHAPE", 20)
-        reader = Reader()
+        reader = Reader(FeatureSet())
         for n in range(40):
             assert reader.one(read_post({"text": "a " * n})).shape.text == n
         assert 0 < len(reader._shapes) <= 5

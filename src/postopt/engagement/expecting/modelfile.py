@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from postopt._checks import check_path
 from postopt._files import write_whole
 from postopt.errors import ModelFileError, NewerModelError, shown
 
@@ -54,8 +55,9 @@ def write_model(path: str | Path, kind: str, versions: Mapping[str, int], model:
     Raises:
         ModelFileError: the folder holds something else.
         OSError: it cannot be written; what was there before stays.
+        ValueError: `path` is no path.
     """
-    folder = Path(path)
+    folder = check_path("path", path)
     if folder.exists() and not _is_ours(folder):
         raise ModelFileError(f"{folder} holds something that is no model", hint="give the name of a new folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -90,8 +92,9 @@ def read_model(path: str | Path, kind: str, versions: Mapping[str, int]) -> Mode
         ModelFileError: there is none, it is truncated, damaged or of another kind, or an older version of something,
             "format" or the features, wrote it.
         NewerModelError: a newer version of something wrote it.
+        ValueError: `path` is no path.
     """
-    folder = Path(path)
+    folder = check_path("path", path)
     try:
         return _read(folder, kind, versions)
     except ModelFileError as error:

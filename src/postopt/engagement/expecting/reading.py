@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import NamedTuple, TypeAlias
 from zlib import crc32
 
@@ -99,10 +98,10 @@ class Reader:
     """Reads posts, one or many, with equal hashes; what it remembers is bounded and changes none.
 
     Args:
-        features: reads many texts sooner than one after another does, if it has a scan of its own.
+        features: reads the texts of many.
     """
 
-    def __init__(self, features: FeatureSet | None = None) -> None:
+    def __init__(self, features: FeatureSet) -> None:
         self._features = features
         self._hashes = _Hashes()
         self._known: dict[_Where, _Circumstances] = {}
@@ -185,22 +184,13 @@ class Reader:
     def _tokens(self, texts: list[str]) -> tuple[Hashes, Indices]:
         """Return the tokens of texts; one that is there more than once, as titles are, is read once."""
         place = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        tokens, offsets = self._found(list(place))
+        tokens, offsets = self._features.tokens(list(place))
         if len(place) == len(texts):
             return tokens, offsets
         chosen = np.fromiter(map(place.__getitem__, texts), np.int64, len(texts))
         sizes = np.diff(offsets)[chosen]
         ends = np.concatenate([[0], np.cumsum(sizes)])
         return tokens[np.repeat(offsets[:-1][chosen] - ends[:-1], sizes) + np.arange(ends[-1])], ends
-
-    def _found(self, texts: list[str]) -> tuple[Hashes, Indices]:
-        if self._features is not None:
-            return self._features.tokens(texts)
-        scanned = [_scanned(text) for text in texts]
-        sizes = np.fromiter(map(len, scanned), np.int64, len(scanned))
-        hashes = map(self._hashes.__getitem__, chain.from_iterable(scanned))
-        tokens = np.fromiter(hashes, np.int64, int(sizes.sum())).astype(np.uint32)
-        return tokens, np.concatenate([[0], np.cumsum(sizes)])
 
 
 def _columns(hashes: list[int]) -> Places:

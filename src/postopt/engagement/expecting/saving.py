@@ -65,7 +65,7 @@ def model_of(learned: Learned) -> ModelFile:
     return ModelFile(arrays, state)
 
 
-def restored(model: ModelFile, features: FeatureSet | None = None) -> Learned:
+def restored(model: ModelFile, features: FeatureSet) -> Learned:
     """Return what was learned, as `model_of` gave it; `features` reads many posts.
 
     Raises:
