@@ -69,6 +69,32 @@ class TestRows:
             assert row.report == said
             assert row.report.axes["response"].value == row.prediction.p_above_baseline
 
+    def test_posts_before_a_failure_of_their_source_are_not_lost(self):
+        def source():
+            yield from new(3)
+            raise OSError("the disk is gone")
+
+        rows = analyze_many(source())
+        assert [next(rows).row for _ in range(3)] == [0, 1, 2]
+        with pytest.raises(OSError, match="the disk is gone"):
+            next(rows)
+
+    def test_nothing_of_pandas_is_nothing(self, predictor):
+        pd = pytest.importorskip("pandas", reason="its NA")
+        post = new(1)[0]
+        for name in ("title", "page", "type", "language"):
+            said = [next(analyze_many([{**post, name: value}], predictor=predictor)) for value in (pd.NA, None)]
+            assert said[0].error == ""
+            assert said[0].prediction == said[1].prediction
+
+    def test_a_brief_in_a_mapping_is_held_against_it(self):
+        brief = Brief(topic="Bread", facts={"price": "€5"})
+        kept, other = analyze_many(
+            [{"text": "Bread", "brief": brief}, {"text": "Bread", "brief": 7}], scorer=QualityScorer()
+        )
+        assert kept.report == QualityScorer().score("Bread", brief)
+        assert other.report == QualityScorer().score("Bread")
+
     def test_after_very_many_posts_it_is_measured_which_scan_is_sooner(self):
         raced = []
 
@@ -289,8 +315,37 @@ class TestTables:
         (batch,) = analyze_many(table.set_column(6, "published", stamps), predictor=predictor)
         assert batch.column("median").to_pylist() == pytest.approx([row.prediction.median for row in rows], rel=1e-9)
 
-    def test_an_empty_table_gives_no_batches(self, pa, predictor):
-        assert list(analyze_many(table_of(pa, new(1)).slice(0, 0), predictor=predictor)) == []
+    def test_an_empty_table_gives_one_empty_batch(self, pa, predictor):
+        """So that who collects batches to a table has the schema."""
+        whole, empty = (
+            pa.Table.from_batches(analyze_many(table, predictor=predictor, scorer=QualityScorer(), suggest=True))
+            for table in (table_of(pa, new(2)), table_of(pa, new(1)).slice(0, 0))
+        )
+        assert len(empty) == 0
+        assert empty.schema == whole.schema
+
+    def test_an_empty_batch_among_others_gives_an_empty_batch(self, pa):
+        batches = table_of(pa, new(2)).to_batches()
+        assert [len(batch) for batch in analyze_many([batches[0].slice(0, 0), *batches])] == [0, 2]
+
+    @pytest.mark.parametrize("name", ["title", "page", "type", "language"])
+    def test_a_column_of_nothing_but_nan_holds_nothing(self, pa, predictor, name):
+        frame = pytest.importorskip("pandas", reason="tables of pandas").DataFrame(new(3))
+        without = frame.assign(**{name: [None] * 3})
+        (batch,) = analyze_many(frame.assign(**{name: float("nan")}), predictor=predictor)
+        (expected,) = analyze_many(without, predictor=predictor)
+        assert batch.column("median") == expected.column("median")
+
+    def test_numbers_of_pages_are_their_names(self, pa, predictor):
+        texts = pa.table({"text": ["Bread"], "page": [7]})
+        (batch,) = analyze_many(texts, predictor=predictor)
+        (row,) = analyze_many([{"text": "Bread", "page": 7}], predictor=predictor)
+        assert batch.column("median").to_pylist() == pytest.approx([row.prediction.median], rel=1e-9)
+
+    def test_a_column_that_is_there_twice_is_refused(self, pa):
+        table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"])
+        with pytest.raises(PostDataError, match="text 2 times"):
+            list(analyze_many(table))
 
     @pytest.mark.parametrize(
         ("column", "values", "message"),

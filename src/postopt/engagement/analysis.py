@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from postopt.engine import device as devices
 from postopt.errors import BackendUnavailableError, PostDataError, PostoptError, shown
 from postopt.judgement import Prediction, QualityReport
 from postopt.quality.features import FeatureBatch, FeatureSet
-from postopt.types import Post
+from postopt.types import Brief, Post
 
 if TYPE_CHECKING:
     from postopt.engagement.ranker import VariantRanker
@@ -96,9 +96,11 @@ class Analyst:
         """Yield an analysis for each post."""
         batches = iter(posts)
         first = 0
-        while batch := list(islice(batches, batch_rows)):
-            yield from self._batch(batch, first)
-            first += len(batch)
+        while batch := _next(batches, batch_rows):
+            yield from self._batch(batch.posts, first)
+            first += len(batch.posts)
+            if batch.failure is not None:
+                raise batch.failure
 
     def _batch(self, posts: list[AnyPost], first: int) -> Iterator[Analysis]:
         columns, errors = _read(posts)
@@ -111,7 +113,7 @@ class Analyst:
                 yield Analysis(row=first + offset, id=_id_of(post), error=errors[offset])
                 continue
             prediction = predictions[place] if predictions else None
-            report, suggestions, error = self.judge(post, columns.texts[place], columns.languages[place], prediction)
+            report, suggestions, error = self.judge(post, columns.languages[place], prediction)
             yield Analysis(
                 row=first + offset,
                 id=None if columns.ids[place] == "" else columns.ids[place],
@@ -125,16 +127,14 @@ class Analyst:
             place += 1
 
     def judge(
-        self, post: AnyPost, text: str, language: str, prediction: Prediction | None
+        self, post: AnyPost, language: str, prediction: Prediction | None
     ) -> tuple[QualityReport | None, tuple[Suggestion, ...], str]:
         """Return a post's report and suggestions, as far as they were asked for, and what went wrong."""
         report: QualityReport | None = None
         suggestions: tuple[Suggestion, ...] = ()
         try:
             if self.scorer is not None:
-                # A post of ours brings its brief.
-                scored = post if isinstance(post, Post) else text
-                report = self.scorer.score(scored, language=language or None, prediction=prediction)
+                report = self.scorer.score(_scored(post), language=language or None, prediction=prediction)
             if self.suggests:
                 suggestions = tuple(suggest(post))
         except PostoptError as error:
@@ -224,6 +224,23 @@ def _placed(ranker: VariantRanker | None, device: str) -> VariantRanker | None:
     return ranker if ranker is None or device == "auto" else ranker.on(device)
 
 
+class _Batch(NamedTuple):
+    """Posts, and what their source failed with after them."""
+
+    posts: list[AnyPost]
+    failure: Exception | None
+
+
+def _next(posts: Iterator[AnyPost], most: int) -> _Batch | None:
+    """Return the next posts, or None at the end; those that came before a failure are not lost with it."""
+    batch: list[AnyPost] = []
+    try:
+        batch.extend(islice(posts, most))
+    except Exception as error:  # noqa: BLE001 - raised again by who asked, after these posts
+        return _Batch(batch, error)
+    return _Batch(batch, None) if batch else None
+
+
 def _read(posts: list[AnyPost]) -> tuple[Columns, dict[int, str]]:
     """Return the posts that can be read, and why the others cannot, by place."""
     try:
@@ -236,6 +253,14 @@ def _read(posts: list[AnyPost]) -> tuple[Columns, dict[int, str]]:
             except PostDataError as error:
                 errors[place] = str(error)
         return columns_of(rows), errors
+
+
+def _scored(post: AnyPost) -> AnyPost:
+    """Return a post with its brief, if it has one: columns of a host's rows may hold anything."""
+    if isinstance(post, Post):
+        return post
+    brief = post.get("brief")
+    return {**post, "brief": brief if isinstance(brief, Brief) else None, "language": None}
 
 
 def _id_of(post: object) -> Id | None:

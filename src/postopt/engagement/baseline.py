@@ -49,11 +49,12 @@ class PageBaseline:
     the labels that counted then. The median of fewer than `ENOUGH` posts is shrunk, in logarithms, to the mean over
     posts of its language and type: with n posts it has a weight of n / (n + 1).
 
-    Memory: two windows of labels for each of at most `pages` pages; the page that learned least recently is forgotten.
+    Memory: two windows of labels for each of at most `pages` pages, and those too young to count, ten windows of them
+    at most; the page that learned least recently is forgotten.
 
     Laws:
         - With `ENOUGH` posts or more it is the plain median, of labels that counted at the time and of no others.
-        - A label with a post's id replaces the one before, as long as the post is among the page's last two windows.
+        - A label with a post's id replaces the one before, as long as the post is among those that are kept.
         - What `standing` gives for a page depends on the labels, not on the order in which they came, with `ENOUGH`
           posts or more.
 
@@ -100,6 +101,16 @@ class PageBaseline:
         mean, n = self.kinds.get(kind, (0.0, 0))
         if n or len(self.kinds) < _MOST_KINDS:
             self.kinds[kind] = (mean + max(1 / (n + 1), _KIND_STEP) * (log - mean), n + 1)
+
+    def matured(self, maturity: float) -> PageBaseline:
+        """Return one that has learned the same, and counts a label once its post is `maturity` seconds old."""
+        later = PageBaseline(window=self.window, maturity=maturity, pages=self.pages)
+        later.kinds.update(self.kinds)
+        for page, history in self.histories.items():
+            labels = [label._replace(known=max(label.known, label.published + maturity)) for label in history.labels]
+            known = max([history.known, *(label.known for label in labels)])
+            later.histories[page] = PageHistory(self.window, labels, known)
+        return later
 
     def standing(self, page: str, *, language: str, type: str, now: float) -> Standing:  # noqa: A002
         """Return what the page's posts usually got, as it was known `now`."""

@@ -110,9 +110,10 @@ def read_post(post: AnyPost, *, target: str | None = None, row: int | None = Non
     """Read one post.
 
     Args:
-        post: a `Post`, or a mapping. `text` is needed; the others may be missing or None: a missing id is None in the
-            row, a missing stamp NaN, a missing text "". Numbers of numpy become Python's, also as ids. A `Post` has no
-            stamp and no type; its page is its brief's brand.
+        post: a `Post`, or a mapping. `text` is needed; the others may be missing, None, or what a table holds for
+            nothing: a missing id is None in the row, a missing stamp NaN, a missing text "". Numbers of numpy become
+            Python's, also as ids, and a page's number its name. A `Post` has no stamp and no type; its page is its
+            brief's brand.
         target: whose outcome is read: "engagement" is what `outcome` says, any other name is a key of the mapping. With
             a target `id`, `published` and the outcome are needed; None reads no outcome.
         row: the post's place among others, for the error's message.
@@ -244,12 +245,14 @@ def _optional_text(where: str, name: str, value: object) -> str:
         return value
     if value is None or _is_nothing(value):
         return ""
+    if name == "page" and type(value) is not bool and isinstance(value, Integral):
+        return str(value)  # a page's number is its name
     raise PostDataError(f"{where}: {name} is {shown(value)}; a text or None is needed")
 
 
 def _is_nothing(value: object) -> bool:
-    """Return whether it is NaN or NaT, what a table holds for nothing: alone of all they differ from themselves."""
-    return isinstance(value, _FROM_TABLES) and value != value  # noqa: PLR0124 - that is what tells
+    """Return whether it is NaN or NaT, which alone of all differ from themselves, or pandas' NA, which says nothing."""
+    return type(value).__name__ == "NAType" or (isinstance(value, _FROM_TABLES) and value != value)  # noqa: PLR0124 - that is what tells
 
 
 def _plain_columns(posts: list[AnyPost], target: str | None) -> Columns | None:

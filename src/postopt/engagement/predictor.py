@@ -64,8 +64,8 @@ class EngagementPredictor:
           The ids of the last 200,000 posts are remembered; a post is the same if id, page and time are.
         - A label that comes before its post is `maturity` old is provisional: it replaces nothing but an earlier one,
           counts in the page's median once the post is that old, and teaches nothing else.
-        - Memory: about 80 MB, and two windows of labels for each of at most `pages` pages; the page that learned least
-          recently is forgotten.
+        - Memory: about 80 MB, and two windows of labels for each of at most `pages` pages, besides those too young to
+          count; the page that learned least recently is forgotten.
 
     Threads: any number may predict while others learn; learning, saving and evaluating wait for each other. A process
     that is forked has a copy of its own, whole, whatever other threads were doing.
@@ -115,7 +115,9 @@ class EngagementPredictor:
         """Learn from past posts, and forget what was learned before.
 
         They are put in order of time. Each is first predicted as it would have been when it was published, with labels
-        `maturity` late; from the last quarter of those predictions comes how far off they are.
+        `maturity` late; from the last quarter of those predictions comes how far off they are. Where the posts span so
+        little time that no label would have come by then, labels are taken to be as late as the posts allow: such
+        intervals are too narrow for posts whose last labels are older.
 
         Args:
             posts: with their outcomes; of a post that is there twice the last counts.

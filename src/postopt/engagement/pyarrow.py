@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from postopt.judgement import Finding, Prediction, QualityReport
 
 _TEXTS: Final = ("text", "title", "page", "type", "language")
+_COLUMNS: Final = ("id", *_TEXTS, "published")
 _NUMBERS: Final = ("median", "low", "high", "p_above_baseline", "baseline")
 _AXIS = pa.struct([("axis", pa.string()), ("value", pa.float64())])
 _FINDING = pa.struct(
@@ -80,6 +82,7 @@ def analyze_batch(analyst: Analyst, batch: pa.RecordBatch, first: int = 0) -> pa
         if analyst.predictor is not None and analyst.scorer is not None:
             predictions = analyst.predictor.predict_many(columns, read)
         result |= _judgements(analyst, columns, predictions, valid, errors)
+    result["error"] = pa.array(errors, pa.string())
     return pa.RecordBatch.from_pydict(result)
 
 
@@ -96,10 +99,10 @@ def _judgements(
     for place, row in enumerate(np.flatnonzero(valid).tolist()):
         text, language = columns.texts[place], columns.languages[place]
         post = {"id": row, "text": text, "language": language or None}
-        reports[row], suggestions[row], errors[row] = analyst.judge(post, text, language, predictions[place])
+        reports[row], suggestions[row], errors[row] = analyst.judge(post, language, predictions[place])
     judged: dict[str, Any] = {}
     if analyst.scorer is not None:
-        judged["fit"] = [None if report is None else report.fit for report in reports]
+        judged["fit"] = pa.array([None if report is None else report.fit for report in reports], pa.bool_())
         found = [None if report is None else [_found(finding) for finding in report.findings] for report in reports]
         judged["findings"] = pa.array(found, pa.list_(_FINDING))
         judged["axes"] = pa.array([None if report is None else _axes(report) for report in reports], pa.list_(_AXIS))
@@ -133,9 +136,13 @@ def _suggested(found: Suggestion) -> Mapping[str, object]:
 
 
 def _batches(table: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield a table's batches; of one without rows an empty batch, which has the schema."""
     if hasattr(table, "__arrow_c_stream__"):
-        for batch in pa.RecordBatchReader.from_stream(table):
-            yield from _cut(batch, batch_rows)
+        reader = pa.RecordBatchReader.from_stream(table)
+        cut = chain.from_iterable(_cut(batch, batch_rows) for batch in reader)
+        first = next(cut, None)
+        yield pa.RecordBatch.from_pylist([], reader.schema) if first is None else first
+        yield from cut
     elif hasattr(table, "__arrow_c_array__"):
         yield from _cut(pa.record_batch(table), batch_rows)
     else:
@@ -144,7 +151,7 @@ def _batches(table: Any, batch_rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def _cut(batch: pa.RecordBatch, batch_rows: int) -> Iterator[pa.RecordBatch]:
-    for start in range(0, len(batch), batch_rows):
+    for start in range(0, max(len(batch), 1), batch_rows):
         yield batch.slice(start, batch_rows)
 
 
@@ -154,8 +161,11 @@ def _errors(batch: pa.RecordBatch) -> list[str]:
     Raises:
         PostDataError: there is no column of texts.
     """
-    if "text" not in batch.schema.names:
-        raise PostDataError(f"the table has no column text; there are {', '.join(batch.schema.names) or 'none'}")
+    names = batch.schema.names
+    if "text" not in names:
+        raise PostDataError(f"the table has no column text; there are {', '.join(names) or 'none'}")
+    if twice := [name for name in (*_COLUMNS, *COUNTS) if names.count(name) > 1]:
+        raise PostDataError(f"the table has the column {twice[0]} {names.count(twice[0])} times")
     errors = [
         "" if known else "text is null; a text is needed" for known in batch.column("text").is_valid().to_pylist()
     ]
@@ -187,6 +197,10 @@ def _texts(batch: pa.RecordBatch, name: str) -> list[str]:
     column = batch.column(name)
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
+    if name == "page" and pa.types.is_integer(column.type):
+        column = column.cast(pa.string())
+    if pa.types.is_floating(column.type) and pc.all(pc.is_null(column, nan_is_null=True)).as_py():
+        return [""] * len(batch)  # what a DataFrame holds where nothing is known
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or _is_view(column.type)):
         raise PostDataError(f"the column {name} is of type {column.type}; texts are needed")
     return [text or "" for text in column.to_pylist()] if column.null_count else list(column.to_pylist())

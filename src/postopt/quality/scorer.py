@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from postopt.quality.novelty import RecentPosts
 from postopt.quality.platform import PlatformProfile
 from postopt.quality.reliability import Reliability
 from postopt.types import Brief, Post
+
+Scored: TypeAlias = Post | Mapping[str, Any] | str  # Any: what a host's row holds
 
 
 class QualityScorer:
@@ -67,7 +69,7 @@ class QualityScorer:
 
     def score(
         self,
-        post: Post | str,
+        post: Scored,
         brief: Brief | None = None,
         *,
         language: str | None = None,
@@ -76,16 +78,17 @@ class QualityScorer:
         """Return what is right and wrong with a post or a text.
 
         Args:
-            post: a `Post`, which brings its brief, or any text.
+            post: a `Post`, which brings its brief, a mapping with a `text`, and maybe `brief` and `language`, or any
+                text.
             brief: what the text was to say.
             language: a tag; None for the brief's, or else the one that the words speak for.
             prediction: how it may do, if that is known; else the post's own, or that of `response`.
 
         Raises:
-            PostDataError: `post` is neither a `Post` nor a text, `brief` is no brief, `language` no tag, or
+            PostDataError: `post` is neither a post nor a text, `brief` is no brief, `language` no tag, or
                 `prediction` no prediction.
         """
-        text, brief = read(post, brief, language)
+        text, brief, language = read(post, brief, language)
         if prediction is not None and not isinstance(prediction, Prediction):
             raise PostDataError(f"prediction is {shown(prediction)}; a Prediction or None is needed")
         report = self._report(post, text, brief, language, prediction)
@@ -107,12 +110,12 @@ class QualityScorer:
         """
         return axes.rank(reports)
 
-    def remember(self, post: Post | str) -> None:
+    def remember(self, post: Scored) -> None:
         """Take what was published as the newest of the recent texts."""
         self.recent.add(read(post, None)[0])
 
     def record(
-        self, post: Post | str, decision: Decision, brief: Brief | None = None, *, language: str | None = None
+        self, post: Scored, decision: Decision, brief: Brief | None = None, *, language: str | None = None
     ) -> None:
         """Take what the host did with a text: "accepted" unchanged, "edited" before it was published, or "rejected".
 
@@ -122,7 +125,7 @@ class QualityScorer:
         Raises:
             PostDataError: the decision is none of the three, or `post` or `brief` are not what `score` takes.
         """
-        text, brief = read(post, brief, language)
+        text, brief, language = read(post, brief, language)
         report = self._report(post, text, brief, language, None, beside_itself=True)
         key = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         self._decisions.record(key, axes.columns(report, text), decision)
@@ -150,7 +153,7 @@ class QualityScorer:
 
     def _report(
         self,
-        post: Post | str,
+        post: Scored,
         text: str,
         brief: Brief | None,
         language: str | None,
@@ -175,25 +178,33 @@ class QualityScorer:
         )
         return QualityReport(axes={axis.name: axis for axis in found})
 
-    def _responds(self, post: Post | str, text: str, language: str, prediction: Prediction | None) -> Axis:
+    def _responds(self, post: Scored, text: str, language: str, prediction: Prediction | None) -> Axis:
         if prediction is None and isinstance(post, Post):
             prediction = post.prediction
         if prediction is not None:
             return axes.of_response(prediction)
-        return axes.predicted(self.response, post if isinstance(post, Post) else {"text": text, "language": language})
+        return axes.predicted(self.response, {"text": text, "language": language} if isinstance(post, str) else post)
 
 
-def read(post: Post | str, brief: Brief | None, language: str | None = None) -> tuple[str, Brief | None]:
-    """Return text and brief of a post or a text; a brief that is given goes before the post's own.
+def read(post: Scored, brief: Brief | None, language: str | None = None) -> tuple[str, Brief | None, str | None]:
+    """Return text, brief and language of a post or a text; what is given goes before the post's own.
 
     Raises:
         PostDataError: the first is neither, the second no brief, or the third no tag.
     """
-    if not isinstance(post, Post | str):
-        raise PostDataError(f"post is {shown(post)}; a Post or a text is needed")
-    text, own = (post, None) if isinstance(post, str) else (post.text, post.brief)
+    if not isinstance(post, Post | Mapping | str):
+        raise PostDataError(f"post is {shown(post)}; a Post, a mapping with a text, or a text is needed")
+    own: Mapping[str, Any] = {}  # Any: what a host's row holds
+    if isinstance(post, Mapping):
+        text, own = post.get("text"), post
+    elif isinstance(post, Post):
+        text, own = post.text, {"brief": post.brief}
+    else:
+        text = post
+    brief = own.get("brief") if brief is None else brief
+    language = own.get("language") or None if language is None else language
     check_arguments(text, brief, language)
-    return text, own if brief is None else brief
+    return str(text), brief, language
 
 
 def _texts(recent: Iterable[str | Post]) -> Iterable[str]:

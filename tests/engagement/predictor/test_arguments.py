@@ -16,7 +16,7 @@ ARRAY = np.zeros((2, 2))
 
 
 @pytest.mark.parametrize("field", ["title", "page", "type", "language"])
-@pytest.mark.parametrize("value", [ARRAY, 5, [1], {}])
+@pytest.mark.parametrize("value", [ARRAY, 5.5, True, [1], {}])
 class TestAFieldOfAnotherType:
     def test_is_named_with_its_row(self, fitted, past_posts, field, value):
         posts = [past_posts[0], {**past_posts[1], field: value}]

@@ -101,11 +101,26 @@ class TestBounds:
             learn(baseline, page, 5, 0.0)
         assert list(baseline.histories) == ["a", "c"]
 
-    def test_at_most_two_windows_of_labels_are_kept(self):
+    def test_two_windows_of_labels_are_kept_and_those_too_young_to_count(self):
         baseline = PageBaseline(window=3)
         for i in range(100):
             learn(baseline, "a", i, i * HOUR, id=i)
-        assert [label.id for label in baseline.histories["a"].labels] == list(range(94, 100))
+        assert [label.id for label in baseline.histories["a"].labels] == list(range(100 - 6 - 24, 100))
+
+    def test_at_most_ten_windows_of_young_labels_are_kept(self):
+        baseline = PageBaseline(window=3)
+        for i in range(1000):
+            learn(baseline, "a", i, i * HOUR / 60, id=i)
+        assert len(baseline.histories["a"].labels) == 6 + 30
+
+    def test_a_page_that_posts_often_is_known_the_next_day(self):
+        """Labels told with the post itself, as `fit` does: those of a whole day are too young to count."""
+        baseline = PageBaseline()
+        for i in range(1000):
+            learn(baseline, "a", i, i * HOUR / 6, id=i)
+        found = standing(baseline, 999 * HOUR / 6)
+        assert (found.n, found.stand_in) == (50, "")
+        assert found.baseline == median(range(856 - 50, 856))
 
     def test_kinds_are_bounded(self):
         baseline = PageBaseline(pages=10)

@@ -183,7 +183,7 @@ class TestHistory:
             past = history.at(now)
             found = None if past is None else (past.n, past.median)
             assert known.setdefault(history.counting(now), found) == found
-        assert len(known) == 11
+        assert len(known) == 21
 
     def test_who_asks_meanwhile_sees_a_page_before_or_after_a_label(self):
         """At every line of `learn` what is known fits together: the median is that of the labels, known then."""

@@ -338,6 +338,29 @@ class TestFit:
         for text in texts:
             assert math.isfinite(predictor.predict(one(text=text)).median)
 
+    @pytest.mark.parametrize("step", [timedelta(0), timedelta(seconds=30), timedelta(minutes=7), timedelta(minutes=20)])
+    def test_posts_of_less_time_than_labels_take(self, made_posts, step):
+        """No label could have come before the last post; what is expected is nevertheless what such posts got."""
+        past = [
+            {**post, "published": datetime(2024, 1, 1, tzinfo=UTC) + i * step} for i, post in enumerate(made_posts(200))
+        ]
+        outcomes = [post["outcome"] for post in past]
+        predictor = EngagementPredictor().fit(past)
+        for later in (timedelta(hours=1), timedelta(days=3)):
+            for post in made_posts(20, seed=3):
+                found = predictor.predict({**post, "published": past[-1]["published"] + later})
+                assert 0 <= found.low <= found.median <= found.high
+                assert min(outcomes) / 3 <= found.median <= max(outcomes) * 3
+                assert 0.02 < found.p_above_baseline < 0.98
+
+    @pytest.mark.parametrize("outcome", [0, 1, 7, 12345, 1e12])
+    def test_an_outcome_that_all_have_lies_in_its_interval(self, made_posts, outcome):
+        predictor = EngagementPredictor().fit([{**post, "outcome": outcome} for post in made_posts(200)])
+        post = made_posts(201)[-1]
+        for found in (predictor.predict(post), *predictor.predict_many([post])):
+            assert found.low <= outcome <= found.high
+            assert found.median == pytest.approx(outcome, rel=1e-6)
+
 
 class TestSettings:
     @pytest.mark.parametrize(

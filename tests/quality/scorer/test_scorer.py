@@ -156,8 +156,34 @@ def test_reports_are_ranked():
     assert scorer.rank([scorer.score(text, BRIEF) for text in ("Cheap.", GOOD, "We bake.")]) == [1, 2, 0]
 
 
+class TestMappings:
+    def test_bring_their_brief_and_language(self):
+        brief = Brief(topic="Bread", facts={"price": "€5"})
+        report = QualityScorer().score({"text": "Pan por 6 €", "brief": brief, "language": "es"})
+        assert report == QualityScorer().score("Pan por 6 €", brief, language="es")
+
+    def test_what_is_given_goes_before(self):
+        other = Brief(topic="Jam")
+        report = QualityScorer().score({"text": "Pan", "brief": None, "language": ""}, other, language="es")
+        assert report == QualityScorer().score("Pan", other, language="es")
+
+    def test_without_a_text_are_refused(self):
+        with pytest.raises(PostDataError, match="text is None"):
+            QualityScorer().score({"id": 1})
+
+    def test_the_whole_post_is_asked_about(self):
+        class Response:
+            def predict(self, post):
+                asked.append(post)
+                raise PostDataError("nothing known")
+
+        asked, post = [], {"text": "Bread", "page": "bakery"}
+        QualityScorer(response=Response()).score(post)
+        assert asked == [post]
+
+
 class TestBadInput:
-    @pytest.mark.parametrize("bad", [None, 3, b"text", ["text"], {"text": "a"}])
+    @pytest.mark.parametrize("bad", [None, 3, b"text", ["text"]])
     def test_what_is_neither_post_nor_text_is_refused(self, bad):
         with pytest.raises(PostDataError, match="post is"):
             QualityScorer().score(bad)

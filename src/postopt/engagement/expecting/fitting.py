@@ -63,6 +63,10 @@ def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, interval
     posts = len(columns)
     start, judged = int(posts * _BURN_IN), int(posts * _JUDGED)
     log = np.log1p(columns.outcomes)
+    maturity = experts.baseline.maturity
+    # Of posts of a few hours no label would have come before the next post, and there would be nothing to judge by.
+    delay = min(maturity, float(columns.published[judged] - columns.published[start]))
+    experts.baseline = experts.baseline.matured(delay)
     experts.words.usual = float(np.median(log[: max(start, 1)]))
     every = min(max(posts // _LEAST_NEW, 1), _EVERY)
     as_new = np.random.default_rng(seed).integers(0, every, posts) == 0
@@ -78,11 +82,12 @@ def fit(columns: Columns, keys: list[int], seed: int, experts: Experts, interval
         unknown, _ = experts.on_new_page(seen.centre[late], seen.numbers[late], 0)
         experts.surprise = max(_usual(np.abs(log[late] - unknown)) / usual, 1.0)
     centre, spread = _expected(experts, seen, judged)
-    at = columns.published[judged:] + experts.baseline.maturity
+    at = columns.published[judged:] + maturity
     intervals.fit(columns.pages[judged:], centre, spread, log[judged:], columns.published[judged:], at)
     chances = Chances.fit((centre - level) / spread, (log[judged:] > level).astype(np.float64))
     stale = max(_usual(error) / _usual(np.abs(log - seen.late)[judged:]), 1.0)
     experts.newcomers = _newcomers(seen, log, as_new)
+    experts.baseline = experts.baseline.matured(maturity)
     told = dict.fromkeys(keys[-MOST_TOLD:], True)
     return Learned(experts, intervals, chances, _range(columns), told, float(at[-1]), stale)
 
@@ -108,7 +113,10 @@ def _range(columns: Columns) -> Range:
 
 
 def _replayed(columns: Columns, keys: list[int], experts: Experts, as_new: NDArray[np.bool_]) -> Seen:
-    """Learn from all posts in order, each label `maturity` after its post, and return what was known of each."""
+    """Learn from all posts in order, each label `maturity` after its post, and return what was known of each.
+
+    A post from before the first label teaches nothing of new pages, and goes out of `as_new`.
+    """
     posts = len(columns)
     centre, late, level = np.full((3, posts), np.nan)
     seen = Seen(centre, late, level, np.zeros(posts, np.int64), np.full((posts, OF_ALL + 1), np.nan))
@@ -132,6 +140,7 @@ def _replayed(columns: Columns, keys: list[int], experts: Experts, as_new: NDArr
         while due < place and published[due] + baseline.maturity <= now:
             learn(due)
             due += 1
+        as_new[place] &= due > 0
         row = columns.row(place)
         standing = baseline.standing(row.page, language=row.language, type=row.type, now=now)
         reading = readings[place] = experts.reader.one(row)

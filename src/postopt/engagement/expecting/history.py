@@ -52,11 +52,18 @@ class _Kept(NamedTuple):
     known: float
 
 
-class PageHistory:
-    """The labels of one page, at most two windows of them, in order of publication.
+# Windows of labels that are kept: of those that counted when the newest post was published, and of younger ones at
+# most, for a page that posts often and whose labels come early. The second is arbitrary.
+_WINDOWS = 2
+_MOST_YOUNG = 10
 
-    What is asked for a time is told from the labels that were known then, so that no answer holds what came later; a
-    page's labels from before its last two windows are gone.
+
+class PageHistory:
+    """The labels of one page, in order of publication.
+
+    Kept are two windows of those that counted when its newest post was published, and at most ten of younger ones. What
+    is asked for a time is told from the labels that were known then, so that no answer holds what came later; a page's
+    labels from before those are gone.
 
     Not for two threads that learn; any number may ask meanwhile, and each answer is from before or after a label.
     """
@@ -82,8 +89,16 @@ class PageHistory:
         before, _, known = self._kept
         labels = [other for other in before if other.id != label.id] if again else list(before)
         insort(labels, label)
-        del labels[: -2 * self._window]
+        del labels[: -self._kept_of(labels)]
         self._kept = _Kept(tuple(labels), _past(labels[-self._window :]), max(known, label.known))
+
+    def _kept_of(self, labels: Sequence[Label]) -> int:
+        """Return how many of the latest labels are kept."""
+        newest = labels[-1].published
+        young = 0
+        while young < len(labels) and labels[-1 - young].known > newest:
+            young += 1
+        return _WINDOWS * self._window + min(young, _MOST_YOUNG * self._window)
 
     def at(self, now: float) -> Past | None:
         """Return what was known at a time, or None if nothing was."""

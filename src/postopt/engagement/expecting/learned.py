@@ -37,6 +37,11 @@ _STEP = 0.002
 _MOST_SHIFT = 1.0
 
 
+# An interval is wider by this much on each side, in log1p units: a bound that is an outcome must not miss it by
+# rounding.
+_ROUNDING = 1e-9
+
+
 class Figures(NamedTuple):
     """What is predicted of many posts, a column each, in the outcome's own unit; see `Prediction`."""
 
@@ -111,7 +116,8 @@ class Learned:
         centre, standing = expected.centre, expected.standing
         low, high = self.intervals.around(row.page, centre, expected.spread, now)
         return Explained(
-            median=math.expm1(centre), low=math.expm1(max(min(low, centre), 0.0)), high=math.expm1(max(high, centre)),
+            median=math.expm1(centre), low=math.expm1(max(min(low, centre) - _ROUNDING, 0.0)),
+            high=math.expm1(max(high, centre) + _ROUNDING),
             p_above_baseline=self._chance(expected),
             baseline=standing.baseline, coverage_target=self.intervals.target,
             coverage_recent=self.recent, basis=self.basis(standing.n, row.language, row.type, now),
@@ -127,7 +133,8 @@ class Learned:
         low, high = self.intervals.around_many(columns.pages, centre, expected.spread, nows)
         chances = self.chances.many((centre - expected.level) / expected.spread)
         odds = chances / (1 - chances) * math.exp(self.shift)
-        bounds = (np.expm1(np.maximum(np.minimum(low, centre), 0.0)), np.expm1(np.maximum(high, centre)))
+        low, high = np.minimum(low, centre) - _ROUNDING, np.maximum(high, centre) + _ROUNDING
+        bounds = (np.expm1(np.maximum(low, 0.0)), np.expm1(high))
         return Figures(np.expm1(centre), *bounds, odds / (1 + odds), expected.baseline, expected.n)
 
     def predictions(self, columns: Columns, nows: Vector, texts: FeatureBatch | None = None) -> list[Prediction]:

@@ -109,12 +109,12 @@ def _read(folder: Path, kind: str, versions: Mapping[str, int]) -> ModelFile:
     manifest = _manifest(folder)
     if manifest.get("format") != _FORMAT:
         raise ModelFileError(f"{folder / MANIFEST} is no manifest of a model")
+    if manifest.get("kind") != kind:
+        raise ModelFileError(f"{folder} holds a model of kind {shown(manifest.get('kind'))}; {kind!r} is needed")
     _check_versions(folder, manifest.get("versions"), versions)
     content = {name: manifest.get(name) for name in ("kind", "versions", "arrays", "state")}
     if manifest.get("sha256") != _digest(content):
         raise ModelFileError(f"{folder / MANIFEST} is damaged: its checksum differs")
-    if manifest["kind"] != kind:
-        raise ModelFileError(f"{folder} holds a model of kind {shown(manifest['kind'])}; {kind!r} is needed")
     arrays = {name: _array(folder / entry["file"], entry["sha256"]) for name, entry in manifest["arrays"].items()}
     return ModelFile(arrays, manifest["state"])
 
