@@ -8,6 +8,9 @@ picture, weeks of faulty assignment among them. Tests that share a headline are 
 fifths of them, by hash, are learned from, and the rest is judged on. Intervals are bootstraps over tests. What the
 figures rest on: replay of real tests.
 
+Intervals: whether they are as wide as they should be. The squared distance of observed from expected differences, less
+the variance of counting, over the variance that the interval states: 1 if it is right, less if it is too wide. Words
+alone; the four fifths in four parts, each predicted from the others, and the last fifth.
 Ranking: words alone, the last layer, three layers, and the static table distilled from them on the learned texts; and
 all of that once more with earlier weeks learned from and later ones judged on, weeks of faulty assignment left out.
 Speed: posts a second on one core, by settings that take turns in one process, as ratios to the first one.
@@ -20,15 +23,18 @@ from collections import defaultdict
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from pathlib import Path
-from statistics import median
+from statistics import NormalDist, median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from zlib import crc32
 
+import numpy as np
 import pytest
 
+from postopt.engagement.comparing.variantmodel import pairs_of
 from postopt.engagement.embedding.static import StaticEmbedder
 from postopt.engagement.ranker import VariantRanker
+from postopt.experiments.contrasts import contrasts
 from postopt.experiments.contrasts import read_groups as in_contrasts
 from postopt.experiments.replaytests import read_tests
 
@@ -70,6 +76,40 @@ def show_ranking(path, embedders):
         ranker = VariantRanker(embedder=table)
         show(f"static table (R2 {table.fidelity:.2f})", ranker, learned, rest)
         single(ranker, texts)
+
+
+def show_intervals(groups, place):
+    parts = [[group for group, where in zip(groups, place, strict=True) if where // 20 == part] for part in range(5)]
+    inner = []
+    for part in range(4):
+        learned = [group for other in range(4) if other != part for group in parts[other]]
+        inner += distances(VariantRanker().fit(learned), parts[part])
+    last = distances(VariantRanker().fit([group for part in parts[:4] for group in part]), parts[4])
+    for name, found in (("four fifths, left out in turn", inner), ("last fifth", last)):
+        left, stated, known = (np.array(column) for column in zip(*found, strict=True))
+        times = np.random.default_rng(0).multinomial(len(left), np.full(len(left), 1 / len(left)), size=1000)
+        low, high = np.quantile((times @ left) / (times @ stated), [0.025, 0.975])
+        ratio, share = left.sum() / stated.sum(), known.sum() / (known.sum() + stated.sum())
+        said = f"{ratio:.3f} [{low:.3f}, {high:.3f}] of the variance stated; {share:.3f} of all variance is expected"
+        print(f"intervals of words alone, {name}: {said}", flush=True)
+
+
+def distances(ranker, groups):
+    """Return for each component the variance that is left, that stated, and that of what is expected, all weighted."""
+    data = contrasts(in_contrasts(groups))
+    a, b = pairs_of(data)
+    compared = ranker.compare_many(
+        [(data.texts[i], data.texts[j]) for i, j in zip(a.tolist(), b.tolist(), strict=True)]
+    )
+    expected = np.array([found.difference for found in compared])
+    z = NormalDist().inv_cdf((1 + compared[0].level) / 2)
+    stated = np.array([((found.interval.high - found.interval.low) / (2 * z)) ** 2 for found in compared])
+    noise = data.variance[a] + data.variance[b]
+    weight = stated / (noise + stated) ** 2
+    left = (data.effect[b] - data.effect[a] - expected) ** 2 - noise
+    _, component = np.unique(data.component[data.group[a]], return_inverse=True)
+    columns = (np.bincount(component, weight * each) for each in (left, stated, expected**2))
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def show_later(path, embedders):
@@ -148,7 +188,6 @@ def show_speed(path, folder, rounds=3):
 
 def unsorted_batches(embedder, texts):
     """Embed in the order of arrival, each batch filled up to its longest text."""
-    import numpy as np
     import torch
 
     read = embedder._tokenizer.read(texts)  # noqa: SLF001 - the same model, as others call it
@@ -180,6 +219,7 @@ def main(path=DATA, folder=None):
         layers = TransformersEmbedder(folder, precision="bf16")
         last = TransformersEmbedder(folder, precision="bf16", layers=layers.layers[-1:])
         embedders = {"last layer": last, "three layers": layers}
+    show_intervals(*read_groups(path))
     show_ranking(path, embedders)
     show_later(path, embedders)
     if embedders:

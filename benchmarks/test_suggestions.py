@@ -1,6 +1,6 @@
 """Whether suggestions keep their sign on later headline tests, and how often there are none.
 
-    python benchmarks/test_suggestions.py [FILE.csv.gz]
+    python benchmarks/test_suggestions.py [FILE.csv.gz [POSTS.csv.gz]]
 
 The file has the columns test_id, headline, eyecatcher_id, impressions, clicks, test_week and randomization_risk, as the
 Upworthy Research Archive has (Matias, Munger, Aubin Le Quere, Scientific Data 2021). A contrast is the headlines of one
@@ -8,19 +8,24 @@ test under one picture; tests of the weeks in which assignment was faulty are le
 headline with one on the other side. What each figure rests on: replay of real tests.
 
 A catalogue is built from the earlier three fifths of the tests, of which its own last two fifths confirm. Every
-headline of the later tests gets its suggestions. An edit keeps its sign if later headlines that are as the edit would
-make them do better than those of the same contrast that are not; estimates as in `estimates`. Counted over the
-suggestions shown, so that an edit weighs as often as it is shown, and over edits; with the confirmation and without it.
-The interval of the share is a bootstrap over the later contrasts: which of them there are decides both what is shown
-and how it turns out. Once by time and for 20 deals by hash, with tests of all times on both sides; the deals overlap.
+headline of the later tests gets its suggestions: what is shown by default, and with `advice=True`. An edit keeps its
+sign if later headlines that are as the edit would make them do better than those of the same contrast that are not;
+estimates as in `estimates`. Counted over the suggestions shown, so that an edit weighs as often as it is shown, and
+over edits; with the confirmation and without it. The interval of the share is a bootstrap over the later contrasts:
+which of them there are decides both what is shown and how it turns out. Once by time and for 20 deals by hash, with
+tests of all times on both sides; the deals overlap.
 
 A host's experiments: some of the later contrasts update the catalogue, and are compared with the others: root mean
 square distances in log-odds, the error of the others taken out. It is the same publisher, so that a host that differs
 is not in it.
 
+How often there is nothing: 2,000 headlines, and 3,000 posts of public pages in English (columns message,
+lang), by hash.
 Folk advice: what the catalogue says of it. Speed: microseconds of a call; not asserted.
 """
 
+import csv
+import gzip
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -39,6 +44,7 @@ from postopt.engagement.suggestions import suggest
 from postopt.experiments.replaytests import read_tests
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ab" / "upworthy_open.csv.gz"
+POSTS = DATA.parents[1] / "engagement" / "facebook_pages_2016.csv.gz"
 FOLK = ("question", "ends_with_question", "exclamation", "short", "at_most_12_words", "emphasis", "you", "superlative")
 
 
@@ -62,9 +68,10 @@ def unconfirmed(catalogue):
     return EvidenceCatalogue((replace(record, confirmed=True) for record in catalogue.records), spread=catalogue.spread)
 
 
-def suggested(catalogue, later):
+def suggested(catalogue, later, *, advice=False):
     """Return what is suggested for each headline."""
-    return {text: suggest(text, catalogue=catalogue) for text in {row[0] for group in later for row in group}}
+    texts = {row[0] for group in later for row in group}
+    return {text: suggest({"text": text, "language": "en"}, catalogue=catalogue, advice=advice) for text in texts}
 
 
 def judge(given, later):
@@ -98,8 +105,8 @@ def bootstrap(given, later, rounds=100):
     return np.quantile(shares, [0.025, 0.975])
 
 
-def show_judged(name, catalogue, later):
-    given = suggested(catalogue, later)
+def show_judged(name, catalogue, later, *, advice=False):
+    given = suggested(catalogue, later, advice=advice)
     share, judged, same, shown, none = judge(given, later)
     low, high = bootstrap(given, later)
     print(
@@ -125,18 +132,24 @@ def show_deals(tests, deals=20):
     for deal in range(deals):
         earlier, later = split(dealt(tests, deal))
         catalogue = build(earlier)
-        share, judged, same, _, none = judge(suggested(catalogue, later), later)
-        totals.update(kept=share * judged, judged=judged, signs=sum(same.values()), edits=len(same), none=none)
+        for advice in (False, True):
+            share, judged, same, _, none = judge(suggested(catalogue, later, advice=advice), later)
+            found = {"kept": share * judged, "judged": judged, "signs": sum(same.values()), "edits": len(same)}
+            totals.update({(advice, name): value for name, value in (found | {"none": none}).items()})
         measured = estimates(later, language="en")
         for record in catalogue.records:
             for rule, holds in RULES.items():
                 if record.trait in measured and holds(record):
                     same_sign = (measured[record.trait].effect.log_odds > 0) == (record.effect.log_odds > 0)
                     totals.update({(rule, "records"): 1, (rule, "kept"): same_sign})
-    print(
-        f"{deals} deals by hash: {totals['kept'] / totals['judged']:.4f} of {totals['judged']} suggestions keep "
-        f"their sign, {totals['signs']} of {totals['edits']} edits; none for {100 * totals['none'] / deals:.1f} %"
-    )
+    for advice in (False, True):
+        kept, judged, signs, edits, none = (
+            totals[advice, name] for name in ("kept", "judged", "signs", "edits", "none")
+        )
+        print(
+            f"{deals} deals by hash, advice={advice}: {kept / judged:.4f} of {judged} suggestions keep their sign, "
+            f"{signs} of {edits} edits; none for {100 * none / deals:.1f} %"
+        )
     for rule in RULES:
         kept, n = totals[rule, "kept"], totals[rule, "records"]
         print(f"    {rule:44} {kept / n:.4f} of {n} records")
@@ -164,18 +177,41 @@ def show_host(catalogue, later, draws=12, host=120):
     print(f"{draws} draws of {host} contrasts as the host's: {distances}; {np.mean(held):.3f} of the intervals hold")
 
 
-def main(path):
+def main(path, posts=POSTS):
     tests = tests_of(path)
     earlier, later = split(tests)
     catalogue = build(earlier)
     standing = sum(record.stands for record in catalogue.records)
     print(f"{len(earlier)} earlier tests, {len(later)} later contrasts; {standing} of {len(catalogue)} traits stand")
     show_judged("by time, confirmed", catalogue, later)
+    show_judged("by time, confirmed, advice=True", catalogue, later, advice=True)
     show_judged("by time, not confirmed", unconfirmed(catalogue), later)
     show_deals(tests)
     show_host(catalogue, later)
     show_folk(build(tests))
-    show_speed([text for test in tests for text, _, _ in test.arms][:2000])
+    headlines = by_hash({text for test in tests for text, _, _ in test.arms}, 2000)
+    show_none("headlines", headlines)
+    if Path(posts).exists():
+        show_none("posts", by_hash(english(posts), 3000))
+    show_speed(headlines)
+
+
+def by_hash(texts, count):
+    return sorted(sorted(set(texts)), key=lambda text: crc32(text.encode()))[:count]
+
+
+def english(path):
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        return {row["message"] for row in csv.DictReader(file) if row["lang"] == "en" and row["message"].strip()}
+
+
+def show_none(name, texts):
+    for advice in (False, True):
+        given = [suggest({"text": text, "language": "en"}, advice=advice) for text in texts]
+        shown = Counter((one.edit, one.rewritten) for several in given for one in several)
+        none = 100 * sum(not several for several in given) / len(given)
+        edits = ", ".join(f"{'' if rewritten else 'advice '}{edit} {n}" for (edit, rewritten), n in shown.most_common())
+        print(f"{len(texts)} {name}, advice={advice}: none for {none:.1f} %; {edits}")
 
 
 def show_folk(catalogue):
@@ -199,4 +235,4 @@ def test_suggestions():
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else DATA)
+    main(*sys.argv[1:] or [DATA])

@@ -11,12 +11,12 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from postopt._checks import check_count, check_positive, check_share
+from postopt._checks import check_count, check_items, check_positive, check_share
 from postopt.engagement.comparing.ranking import RankingEvaluation
-from postopt.engagement.comparing.variantmodel import LEAST_SPREAD, Seen, VariantModel, most_informative, pairs_of
+from postopt.engagement.comparing.variantmodel import Seen, VariantModel, most_informative, pairs_of, spread_of
 from postopt.engagement.embeddings import Embedder, Movable, check_device, check_embedder
 from postopt.engagement.expecting.modelfile import ModelFile, read_model, write_model
-from postopt.errors import BackendUnavailableError, ModelFileError, NotFittedError, shown
+from postopt.errors import BackendUnavailableError, ModelFileError, NotFittedError, OutcomeError, shown
 from postopt.experiments.contrasts import DESIGN_EFFECT, contrasts, read_groups
 from postopt.experiments.records import Group
 from postopt.stats import Interval
@@ -96,6 +96,7 @@ class VariantRanker:
         - Fewer than `LEAST_GROUPS` groups that compare anything, those that share a text counted as one: no winner is
           ever named, and every score is 0.
         - What is learned depends on the groups, not on their order.
+        - Where outcomes do not differ more than by chance, intervals hold 0, and are the narrower the more was seen.
         - Once fitted it may be used by any number of threads, if the embedder may; `fit` replaces all at once.
 
     The most informative groups are learned from, up to 7,000 texts: the fit takes memory by the square and time by the
@@ -135,16 +136,19 @@ class VariantRanker:
         Groups that compare nothing are left out.
 
         Raises:
-            OutcomeError: there are no groups at all, a row is no `(text, n, successes)`, or its counts cannot be.
+            OutcomeError: no group has two texts that somebody saw, a row is no `(text, n, successes)`, or its
+                counts cannot be.
             ModelError: the embedder cannot embed the texts.
         """
         read = read_groups(groups)
+        if not read:
+            raise OutcomeError("no group has two texts that somebody saw; there is nothing to learn from")
         data = contrasts(read, design_effect=self.design_effect)
         model = None
         if len(set(data.component.tolist())) >= LEAST_GROUPS:
             kept = most_informative(read, self.design_effect)
             model = VariantModel.learn(kept, self.embedder, design_effect=self.design_effect)
-        self._fitted = Fitted(len(read), model, max(data.spread(), LEAST_SPREAD))
+        self._fitted = Fitted(len(read), model, spread_of(data))
         return self
 
     def compare(self, a: str, b: str) -> Comparison:
@@ -162,10 +166,10 @@ class VariantRanker:
 
         Raises:
             NotFittedError: it was not fitted.
-            ValueError: a text is no str.
+            ValueError: `pairs` are no pairs of str.
             ModelError: the embedder cannot embed them.
         """
-        wanted = [(_checked(a), _checked(b)) for a, b in pairs]
+        wanted = [_checked_pair(pair) for pair in check_items("pairs", pairs, "pairs of texts")]
         fitted = self._known()
         seen = self._see(fitted, [text for pair in wanted for text in pair])
         return [self._comparison(fitted, a, b, seen) for a, b in wanted]
@@ -183,8 +187,8 @@ class VariantRanker:
         return self.score_many([text])[0]
 
     def score_many(self, texts: Iterable[str]) -> list[float]:
-        """Return the score of each text."""
-        wanted = [_checked(text) for text in texts]
+        """Return the score of each text, as `score` does."""
+        wanted = [_checked(text) for text in check_items("texts", texts, "texts")]
         seen = self._see(self._known(), wanted)
         return [seen[text].score if seen else 0.0 for text in wanted]
 
@@ -313,6 +317,12 @@ def _variance(fitted: Fitted, a: str, b: str, seen: dict[str, Seen]) -> float:
     if fitted.model is None:
         return 2 * fitted.spread**2
     return fitted.model.variance(seen[a], seen[b])
+
+
+def _checked_pair(pair: object) -> tuple[str, str]:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"pairs has {shown(pair)}; two texts are needed")
+    return _checked(pair[0]), _checked(pair[1])
 
 
 def _checked(text: object) -> str:

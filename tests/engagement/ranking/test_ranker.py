@@ -122,6 +122,20 @@ class TestComparison:
             ranker().compare("a", text)
         with pytest.raises(ValueError, match="a str is needed"):
             ranker().score(text)
+        with pytest.raises(ValueError, match="a str is needed"):
+            ranker().score_many(["a", text])
+
+    @pytest.mark.parametrize("pairs", [None, 5, "ab", {"a": "b"}])
+    def test_takes_collections_of_pairs_and_texts_only(self, pairs):
+        with pytest.raises(ValueError, match=r"pairs is .*; pairs of texts in a list are needed"):
+            ranker().compare_many(pairs)
+        with pytest.raises(ValueError, match=r"texts is .*; texts in a list are needed"):
+            ranker().score_many(pairs)
+
+    @pytest.mark.parametrize("pair", [None, 5, "ab", ("a",), ("a", "b", "c"), {"a", "b"}])
+    def test_takes_two_texts_at_a_time(self, pair):
+        with pytest.raises(ValueError, match=r"pairs has .*; two texts are needed"):
+            ranker().compare_many([("a", "b"), pair])
 
     @pytest.mark.parametrize("text", ["", " ", "\x00", "\ud800", "\U0001f600" * 50, "مرحبا", "word " * 20_000])
     def test_takes_any_text(self, text):
@@ -162,11 +176,19 @@ class TestLearning:
         assert found.accuracy_interval.low < 0.5
         assert found.abstention > 0.9
 
-    def test_of_equal_outcomes_says_nothing(self):
-        same = VariantRanker().fit([[(text, 1000, 50) for text, _, _ in group] for group in contrasts(30)])
-        found = same.compare(WORDS[0], WORDS[7])
-        assert found.difference == pytest.approx(0, abs=1e-6)
-        assert found.abstains
+    @pytest.mark.parametrize("count", [5, 30])
+    def test_of_equal_outcomes_says_nothing_and_the_less_surely_the_fewer_saw_them(self, count):
+        half = []
+        for seen in (200, 2_000, 20_000):
+            equal = [[(text, seen, seen // 20) for text, _, _ in group] for group in contrasts(count)]
+            found = VariantRanker().fit(equal).compare(WORDS[0], WORDS[7])
+            assert found.difference == pytest.approx(0, abs=1e-6)
+            assert found.interval.low < 0 < found.interval.high
+            assert found.abstains
+            half.append(found.interval.high)
+        assert half[0] > 2 * half[1] > 2 * half[2]
+        # What a look at 200 readers each, one in twenty of whom clicks, cannot tell from 0.
+        assert half[0] > 0.2
 
     def test_of_texts_without_words(self):
         groups = [[("!" * i, 1000, 20 + i), ("?" * i, 1000, 50 + i)] for i in range(1, 40)]
@@ -187,8 +209,10 @@ class TestLearning:
         with pytest.raises(OutcomeError):
             VariantRanker().fit(groups)
 
-    def test_of_nothing_names_no_winner(self):
-        assert VariantRanker().fit([]).compare("a", "b").abstains
+    @pytest.mark.parametrize("groups", [[], [[]], [[("a", 10, 1)]], [[("a", 0, 0), ("b", 0, 0)]], [[("a", 9, 1)] * 2]])
+    def test_needs_something_to_learn_from(self, groups):
+        with pytest.raises(OutcomeError, match="nothing to learn from"):
+            VariantRanker().fit(groups)
 
     def test_keeps_the_most_informative_groups(self):
         small = [[(f"a{i}", 100, 5), (f"b{i}", 100, 5)] for i in range(10)]
@@ -239,10 +263,28 @@ class TestEvaluation:
         assert np.mean(inside) == pytest.approx(0.8, abs=0.08)
 
     def test_reads_as_sentences(self):
-        assert "significant pairs" in str(ranker().evaluate(contrasts(20, seed=4)))
+        said = str(ranker().evaluate(contrasts(150, seed=4)))
+        assert "forced to choose, right on 0." in said
+        assert "significant pairs" in said
+        assert "names a winner for 0." in said
+        assert "taking the best of each group gains +" in said
+        assert "nan" not in said
+
+    def test_says_plainly_that_it_names_no_winner_and_what_would_help(self):
+        said = str(VariantRanker().fit(contrasts(5)).evaluate(contrasts(20)))
+        assert "forced to choose, right on 0.500" in said
+        assert "names no winner at all" in said
+        assert "an embedder" in said
+        assert "nan" not in said
+
+    def test_says_that_nothing_differs_or_was_taken(self):
+        said = str(ranker().evaluate([[("a", 100, 0), ("b", 100, 0)]]))
+        assert "none of which differs significantly" in said
+        assert "no gain can be told" in said
+        assert "nan" not in said
 
     def test_without_a_model_is_that_of_a_coin(self):
-        found = VariantRanker().fit([]).evaluate(contrasts(20))
+        found = VariantRanker().fit(contrasts(5)).evaluate(contrasts(20))
         assert (found.accuracy, found.accuracy_significant, found.abstention) == (0.5, 0.5, 1)
         assert math.isnan(found.accuracy_named)
         assert math.isnan(found.accuracy_named_interval.low)
@@ -316,7 +358,7 @@ class TestDevice:
 
     @pytest.mark.parametrize("found", [ranker, lambda: ranker(True)], ids=["words", "embedder"])
     def test_has_a_name(self, found):
-        with pytest.raises(ValueError, match="device"):
+        with pytest.raises(ValueError, match="device is"):
             found().on("tpu")
 
 
@@ -332,7 +374,7 @@ class TestFile:
         }
 
     def test_of_one_that_knows_nothing(self, tmp_path):
-        VariantRanker().fit([]).save(tmp_path / "model")
+        VariantRanker().fit(contrasts(2)).save(tmp_path / "model")
         assert VariantRanker.load(tmp_path / "model").compare("a", "b").abstains
 
     def test_asks_for_the_embedder_it_was_fitted_with(self, tmp_path):

@@ -1,7 +1,9 @@
 """Edits that apply themselves: each changes a text by a rule, or returns it as it is where no rule is safe.
 
 Nothing within a quotation, a link, an address, a hashtag or a fact is ever changed. Nor is what a text says: a question
-becomes a statement only where it is one with a question mark, and goes only where it says nothing.
+becomes a statement only where it is one with a question mark, and goes only where it says nothing. An exclamation
+becomes a statement only where it states something: a greeting, a wish, a shout and a name keep their mark. Where one
+place must stay as it is, the whole text does.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from postopt.quality.lexicon import FUNCTION_WORDS, WORDS
+from postopt.quality.lexicon import FUNCTION_WORD_SETS, FUNCTION_WORDS, WORDS
 
 Rewrite: TypeAlias = Callable[[str, Sequence[str], str], str]
 """A text, what must stay in it as it is, and its language ("en", "es"), to the text as edited."""
@@ -22,14 +24,42 @@ _KEPT = re.compile(
     r"|(?<!\S)[^\s@]+@\S+"  # addresses
     r"|[#@]\w+"
     r"|\"[^\"\n]*\"|“[^“”\n]*”|«[^«»\n]*»|‘[^‘’\n]*’|(?<!\w)'[^'\n]*'(?!\w)"
-    r"|\b(?:Yahoo|Jeopardy|Wham|Oklahoma|Airplane|Mamma Mia|Chips Ahoy)!"  # the best-known names with the mark
+    # the best-known names with the mark
+    r"|\b(?:Yahoo|Jeopardy|Wham|Oklahoma|Airplane|Mamma Mia|Chips Ahoy|Panic|Moulin Rouge|"
+    r"Godspeed You|Hello,? Dolly|E)!"
 )
 
 # Before the end, a new line, a link, or what begins a sentence; a closing mark may come first.
 _AT_END = r"(?=[\"”’»)\]]{0,3}(?:\s*$|\s*\n|\s+(?:https?://|www\.|[^\sa-zß-öø-ÿ])))"
 
 _DOUBT = re.compile(r"\?!+[?!]*|(?<!!)!+\?[?!]*")
-_EXCLAMATION = re.compile(rf"(?P<before>^|[^!])(?<!\s)!+{_AT_END}")
+# What a bracket or a quotation closes behind may be an aside or somebody's words.
+_EXCLAMATION = re.compile(r"(?P<before>[^!\s])!+(?=\s*$|\s*\n|\s+(?:https?://|www\.|[^\sa-zß-öø-ÿ]))")
+_STATEMENT_END = re.compile(r"[.!?…¡¿\n]")
+_WORD = re.compile(r"[#@]?[^\W\d_][\w'’-]*")
+
+# One word is a shout, and so are a few with a pause ("Air, people!"). Arbitrary, as the next two are.
+_FEWEST_STATED = 2
+_FEWEST_WITH_PAUSE = 5
+# Code points back to which the line of a mark is looked for.
+_LOOK_BACK = 300
+# Words behind "How" that are a clause at least.
+_FEWEST_NAMED = 3
+
+# Words of greetings, thanks, wishes, calls and feelings, whose mark is meant; of both languages, for many posts are.
+_FELT = frozenset(
+    "happy merry congrats congratulations thank thanks welcome cheers bravo hooray hurrah yay woohoo love loved loves "
+    "miss missed enjoy luck bye goodbye farewell hello hi hey please wow oh ooh oooh omg whoa yikes ugh wait wish "
+    "wishes wishing god lord bless blessed pray prayers proud safe sorry hope hopefully go goal stop let's lets such "
+    "yes yeah huh oops aww haha hahaha lol lmao birthday anniversary easter christmas thanksgiving halloween eid "
+    "feliz felices felicidades felicitaciones enhorabuena gracias bienvenido bienvenida bienvenidos bienvenidas hola "
+    "adiós salud fuerza buenos buenas viva vivan vamos olé ánimo suerte qué cuánto cuánta cuántos cuántas ojalá ay "
+    "favor besos abrazo abrazos amo amor quiero queremos orgullo orgullosos dios ven venid gol sí jaja".split()
+)
+# What opens an exclamation that states nothing, or what would be a question.
+_EXCLAIMS = frozenset(
+    "what how oh no well way gee so who why where do does did is are was were can could will would have has".split()
+)
 
 # What takes assent for granted. ", right?" may doubt what stands before it, and stays.
 _ASSENT = {
@@ -77,21 +107,14 @@ _NO_NOUNS = frozenset(
     "más menos nos los las tercios cuartos quintos".split()
 )
 
-# "A man and a dog": one of two would be pointed at.
-_ALONE = r"(?![^.!?\n]*\b(?i:{}) (?i:{})\b)"
-_ARTICLES = {
-    "en": (re.compile(rf"^(An?) (?=([^\W\d_]+)){_ALONE.format('and|or', 'an?')}"), {"A": "This", "An": "This"}),
-    "es": (re.compile(rf"^(Una?) (?=([^\W\d_]+)){_ALONE.format('y|e|o|u', 'una?')}"), {"Un": "Este", "Una": "Esta"}),
-}
-# Before these an article says how many or when, not which.
-_QUANTITIES = frozenset(
-    "lot few little bit bunch group series couple dozen hundred thousand million billion number handful pair majority "
-    "minority variety great good while fraction third quarter half day week month year time "
-    "poco poca par montón docena centenar millar millón vez parte mayoría mitad día noche semana año tercio".split()
+# What a post shows: only of that "this" may be said without having spoken of it, and only where it is the subject.
+_SHOWN = re.compile(
+    r"^(?P<article>[Aa]n?) (?P<subject>(?:[\w'’-]+ ){0,3}(?i:video|clip|film|trailer|ad|commercial|documentary|cartoon|"
+    r"comic|song|map|chart|graph|infographic|photo|picture|animation|sketch))"
+    r"(?= (?:\w+ly |just )?(?i:shows|reveals|explains|proves|captures|reminds|explores|documents|compares|imagines|"
+    r"demonstrates|illustrates|nails|shines|gives|makes|takes)\b)"
 )
 
-# What opens a clause that names its matter and asks nothing: no verb stands before the subject, so it can follow
-# "This is". "How sweet it is" and "Why the fuss" are none; "How I wish" exclaims.
 _CLAUSE = (
     r"(?P<word>(?i:how)(?= (?i:to|I|you|we|he|she|they|it|an?|the|my|your|our|his|her|their|one|some|people|being)\b"
     r"(?! (?i:wish|miss|love|loved|hate|long|hell|heck)\b))"
@@ -102,9 +125,18 @@ _NAMED = re.compile(rf"^{_CLAUSE}(?=(?P<rest>[^.!?…\n]*)(?:[.\n]|$))(?![^?]*\?
 # Only what happens when something does: behind "Why you should?" may stand doubt.
 _HAPPENING = re.compile(rf"^(?=(?i:what)){_CLAUSE}(?P<rest>[^.!?…\n]*)\?(?=\s|$)")
 
+# "How to read is taught": the clause is a subject, unless the verb is that of one within it ("how to tell if it is").
+_SUBJECT = re.compile(
+    r"^ to (?:(?!\b(?:if|whether|when|while|that|which|who|what|why|how|where|because|than|as|before|after|until)\b).)"
+    r"*?\b(?:is|are|was|were|isn['’]t|aren['’]t|wasn['’]t|weren['’]t|has|hasn['’]t|will|won['’]t|can|could|should|does)\b",
+    re.IGNORECASE,
+)
+
 
 def without_exclamation(text: str, kept: Sequence[str], language: str) -> str:  # noqa: ARG001 - every rule's arguments
-    """Let exclamations end with a full stop; not where the mark stands within a sentence."""
+    """Let statements end with a full stop; the text stays as it is if any mark of it is meant, or part of a name."""
+    if text.count('"') % 2 or text.count("“") != text.count("”"):
+        return text  # who speaks is not known
     edited = _replaced(_DOUBT, lambda _: "?", text, kept)
     edited = _replaced(_EXCLAMATION, _stopped, edited, kept)
     edited = _replaced(re.compile("¡"), lambda _: "", edited, kept)
@@ -150,17 +182,10 @@ def in_digits(text: str, kept: Sequence[str], language: str) -> str:
 
 
 def pointing(text: str, kept: Sequence[str], language: str) -> str:
-    """Open with "This" instead of "A", or with "This is how" instead of "How" where that asks nothing."""
-    if language == "en":
-        text = _replaced(_NAMED, _this_is, text, kept)
-    opening, points = _ARTICLES[language]
-
-    def pointed(match: re.Match[str]) -> str:
-        following = match[2].casefold()
-        counts = following in _QUANTITIES or following in FUNCTION_WORDS[language].split()
-        return match[0] if counts else f"{points[match[1]]} "
-
-    return _replaced(opening, pointed, text, kept)
+    """Open with "This video shows" instead of "A video shows", or with "This is how" where "How" asks nothing."""
+    if language != "en":
+        return text
+    return _replaced(_SHOWN, _this_one, _replaced(_NAMED, _this_is, text, kept), kept)
 
 
 REWRITES: Mapping[tuple[str, bool], Rewrite] = MappingProxyType(
@@ -177,15 +202,42 @@ REWRITES: Mapping[tuple[str, bool], Rewrite] = MappingProxyType(
 
 def _stopped(match: re.Match[str]) -> str:
     before = match["before"]
+    if not _states(match.string[max(0, match.end("before") - _LOOK_BACK) : match.end("before")]):
+        return match[0]
     # After a mark or an emoji no full stop is due.
     return f"{before}." if before.isalnum() or before in tuple("'\"”’»)]%$€£") else before
 
 
+def _states(before: str) -> bool:
+    """Whether the sentence at the end of `before` states something: no shout, no greeting, no name that has a mark."""
+    sentence = _STATEMENT_END.split(before.rstrip("…"))[-1]
+    words = [word for word in _WORD.findall(sentence) if word[0] not in "#@"]
+    fewest = _FEWEST_WITH_PAUSE if re.search("[,;:—–]", sentence) else _FEWEST_STATED
+    if len(words) < fewest or 2 * sum(word.isupper() for word in words) > len(words):
+        return False
+    line = (word.replace("’", "'") for word in _WORD.findall(before[before.rfind("\n") + 1 :].casefold()))
+    if words[0].casefold() in _EXCLAIMS or not _FELT.isdisjoint(line):
+        return False
+    return not (words[-1].istitle() and words[-2].islower())
+
+
 def _this_is(match: re.Match[str]) -> str:
     """Return "This is" and what opens a clause, in capitals where most of its words have them."""
-    words = re.findall(r"[^\W\d_]{2,}", match["rest"])
+    words = re.findall(r"[^\W\d_]+", match["rest"])
     titled = 2 * sum(word[0].isupper() for word in words) > len(words)
+    opening = words[1:2] if words[:1] in (["to"], ["To"]) else [word for word in words[:1] if word != "I"]
+    # A lone capital and a colon are signs of a title: "How to Get Away with Murder", "Why We Run: part 2".
+    named = not titled and any(word[0].isupper() for word in opening)
+    subject = _SUBJECT.match(match["rest"][:_LOOK_BACK])
+    if len(words) < _FEWEST_NAMED or named or subject or ":" in match["rest"].replace("://", ""):
+        return match[0]
     return f"This Is {match['word'].title()}" if titled else f"This is {match['word'].lower()}"
+
+
+def _this_one(match: re.Match[str]) -> str:
+    """Return the subject with "This", unless a word of it joins two things ("A map of a film")."""
+    joins = not FUNCTION_WORD_SETS["en"].isdisjoint(match["subject"].casefold().split())
+    return match[0] if joins else f"This {match['subject']}"
 
 
 def _replaced(pattern: re.Pattern[str], new: Callable[[re.Match[str]], str], text: str, kept: Sequence[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -76,32 +77,19 @@ class RankingEvaluation:
         design_effect: float,
         seed: int,
     ) -> Self:
-        """Return how well scores did.
+        """Return how well scores did, log-odds of each text.
 
-        Args:
-            groups: as `read_groups` returns them.
-            data: the same as numbers.
-            scores: of each text, log-odds.
-            variance: of the true difference of each pair around that of its scores, in the order of `pairs_of`.
-            level: of the ranker's intervals.
-            design_effect: that of `data`.
-            seed: of the bootstrap.
+        `groups` are as `read_groups` returns them, `data` the same as numbers. `variance` is that of the true
+        difference of each pair around that of its scores, in the order of `pairs_of`; `level` that of the ranker's
+        intervals, `design_effect` that of `data`; `seed` is of the bootstrap.
         """
-        a, b = pairs_of(data)
-        expected, observed = scores[b] - scores[a], data.effect[b] - data.effect[a]
-        noise = data.variance[a] + data.variance[b]
-        right = np.where(expected * observed == 0, 0.5, (expected > 0) == (observed > 0)).astype(np.float64)
-        significant = (np.abs(observed) > _SIGNIFICANT * np.sqrt(noise / design_effect)).astype(np.float64)
-        z = NormalDist().inv_cdf((1 + level) / 2)
-        named = (np.abs(expected) > z * np.sqrt(variance)).astype(np.float64)
-        covered = (np.abs(observed - expected) <= z * np.sqrt(variance + noise)).astype(np.float64)
-        curve = _curve(expected / np.sqrt(variance + noise), observed)
-        draws = _Draws(data.component, data.group[a], seed)
+        right, significant, named, covered, curve = _judged(data, scores, variance, level, design_effect)
+        every = np.ones(len(right))
+        draws = _Draws(data.component, data.group[pairs_of(data)[0]], seed)
         picked, usual = _rates(groups, data, scores)
-        every = np.ones(len(a))
         return cls(
             groups=len(data),
-            pairs=len(a),
+            pairs=len(right),
             significant=int(significant.sum()),
             accuracy=_share(right, every),
             accuracy_interval=draws.pairs(right, every),
@@ -120,17 +108,67 @@ class RankingEvaluation:
         )
 
     def __str__(self) -> str:
-        """Return the figures in plain sentences."""
+        """Return the figures in plain words; what rests on no pairs is said to."""
+        return "; ".join((
+            self._choice(),
+            self._winners(),
+            f"{self.coverage:.3f} within intervals of {self.level:g}",
+            self._error(),
+            self._gain(),
+        ))  # fmt: skip
+
+    def _choice(self) -> str:
+        every = f"{self.accuracy:.3f} of all {self.pairs} pairs, in {self.groups} groups"
+        if not self.significant:
+            return f"forced to choose, right on {every}, none of which differs significantly"
         low, high = self.accuracy_significant_interval[:2]
-        gain = f"{100 * self.lift:+.1f} % [{100 * self.lift_interval.low:+.1f}, {100 * self.lift_interval.high:+.1f}]"
-        return (
-            f"right on {self.accuracy_significant:.3f} [{low:.3f}, {high:.3f}] of {self.significant} significant pairs "
-            f"and on {self.accuracy:.3f} of all {self.pairs}, in {self.groups} groups; no winner is named for "
-            f"{self.abstention:.3f}, right on {self.accuracy_named:.3f} of the others; "
-            f"{self.coverage:.3f} within intervals of {self.level:g}; "
-            f"calibration error {self.calibration_error:.3f}, {self.calibration_floor:.3f} by chance; "
-            f"taking the best of each group gains {gain}"
-        )
+        few = f"{self.accuracy_significant:.3f} [{low:.3f}, {high:.3f}] of {self.significant} significant pairs"
+        return f"forced to choose, right on {few} and on {every}"
+
+    def _winners(self) -> str:
+        if self.abstention == 1:
+            return (
+                "names no winner at all, as no interval excludes 0: an embedder, if it has none, or more contrasts to "
+                "learn from would tell more"
+            )
+        low, high = self.accuracy_named_interval[:2]
+        right = f"right on {self.accuracy_named:.3f} [{low:.3f}, {high:.3f}] of these"
+        return f"names a winner for {1 - self.abstention:.3f} of the pairs, {right}, and none for the others"
+
+    def _error(self) -> str:
+        if not math.isfinite(self.calibration_error):
+            return "no two texts differ, so that the calibration cannot be told"
+        return f"calibration error {self.calibration_error:.3f}, {self.calibration_floor:.3f} by chance"
+
+    def _gain(self) -> str:
+        if not math.isfinite(self.lift):
+            return "nobody took any text, so that no gain can be told"
+        low, high = self.lift_interval[:2]
+        return f"taking the best of each group gains {100 * self.lift:+.1f} % [{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+class _Judged(NamedTuple):
+    """Of each pair, 1 for yes: told rightly, significant, a winner named, within the interval; and p's calibration."""
+
+    right: Vector
+    significant: Vector
+    named: Vector
+    covered: Vector
+    curve: Curve
+
+
+def _judged(data: Contrasts, scores: Vector, variance: Vector, level: float, design_effect: float) -> _Judged:
+    a, b = pairs_of(data)
+    expected, observed = scores[b] - scores[a], data.effect[b] - data.effect[a]
+    noise = data.variance[a] + data.variance[b]
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    return _Judged(
+        right=np.where(expected * observed == 0, 0.5, (expected > 0) == (observed > 0)).astype(np.float64),
+        significant=(np.abs(observed) > _SIGNIFICANT * np.sqrt(noise / design_effect)).astype(np.float64),
+        named=(np.abs(expected) > z * np.sqrt(variance)).astype(np.float64),
+        covered=(np.abs(observed - expected) <= z * np.sqrt(variance + noise)).astype(np.float64),
+        curve=_curve(expected / np.sqrt(variance + noise), observed),
+    )
 
 
 class _Draws:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -27,10 +28,11 @@ _WORDS_BESIDE: Final = 0.15
 # too much, the slope says so.
 _SHARE: Final = 0.5
 
-# Standard deviation of the log-odds within a group below which nobody's texts are believed to lie; arbitrary.
+# Standard deviation of the log-odds within a group below which nobody's texts are believed to lie, however much was
+# seen; arbitrary.
 LEAST_SPREAD: Final = 0.05
 
-# The part of the prior variance below which no pair is believed to be known; arbitrary.
+# The part of the prior variance below which no pair is believed to be known, however much was seen; arbitrary.
 _LEAST_SPAN: Final = 0.01
 
 
@@ -86,7 +88,7 @@ class VariantModel:
             kernel += embedding.gram()
         kernel = kernel[np.ix_(of, of)]
         unit = 1 / max(_within(data, kernel), 1e-12)
-        spread = max(data.spread(), LEAST_SPREAD)
+        spread = spread_of(data)
         scale, unexplained = unit * _SHARE * spread**2, (1 - _SHARE) * spread**2
         kernel *= np.float32(scale)
         learned = fit(data, kernel, unexplained)
@@ -158,6 +160,20 @@ class VariantModel:
 _NUMBERS = ("beside", "scale", "unexplained", "slope", "span", "centre")
 
 
+def spread_of(data: Contrasts) -> float:
+    """Return the standard deviation of the true log-odds within a group, and no less than the data can tell from 0.
+
+    If all texts were equal, the moment estimate of its square (`Contrasts.spread`) would lie around 0 with a standard
+    error of sqrt(2 d) / c: Q has d degrees of freedom, and c is what Q less d is divided by. So texts that few have
+    seen, and that look equal, are not taken to be equal.
+    """
+    weights = 1 / data.variance
+    total = data.sums(weights)
+    scale = float(np.sum(total - data.sums(weights**2) / total))
+    chance = math.sqrt(2 * (len(data.texts) - len(data))) / scale
+    return max(data.spread(), math.sqrt(chance), LEAST_SPREAD)
+
+
 def pairs_of(data: Contrasts) -> tuple[Indices, Indices]:
     """Return the first and second row of each pair of texts in one group."""
     ends = [*data.start[1:].tolist(), len(data.texts)]
@@ -192,7 +208,11 @@ def _within(data: Contrasts, kernel: Matrix) -> float:
 
 
 def _calibrated(data: Contrasts, predicted: Vector, kernel: Matrix, unexplained: float) -> tuple[float, float]:
-    """Return slope and span, by what was predicted of each text without its component."""
+    """Return slope and span, by what was predicted of each text without its component.
+
+    The span is a mean of what is left, weighted by w^2 prior. Under normal laws each pair's has a variance of 2 / w^2,
+    and as many are independent as there are contrasts; no span below the standard error of a span of 0 is believed.
+    """
     a, b = pairs_of(data)
     expected, observed = predicted[b] - predicted[a], data.effect[b] - data.effect[a]
     noise = data.variance[a] + data.variance[b]
@@ -201,4 +221,6 @@ def _calibrated(data: Contrasts, predicted: Vector, kernel: Matrix, unexplained:
     power = float(np.sum(weights * expected**2))
     slope = max(float(np.sum(weights * expected * observed)) / power, 0.0) if power > 0 else 0.0
     left = (observed - slope * expected) ** 2 - noise
-    return slope, max(float(np.sum(weights**2 * left * prior)) / float(np.sum((weights * prior) ** 2)), _LEAST_SPAN)
+    known = float(np.sum((weights * prior) ** 2))
+    chance = math.sqrt(2 / known * len(a) / (len(data.texts) - len(data)))
+    return slope, max(float(np.sum(weights**2 * left * prior)) / known, chance, _LEAST_SPAN)
