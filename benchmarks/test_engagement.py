@@ -1,21 +1,26 @@
 """What becomes of real posts: how well it is predicted, with labels a day late, and how fast.
 
-    python benchmarks/test_engagement.py [FILE.csv.gz] [later|new|speed ...]
+    python benchmarks/test_engagement.py [FILE.csv.gz] [later|new|both|shuffled|speed ...]
 
 The file has the columns page, lang, type, published (US Eastern), message, link_name, num_reactions, num_comments and
 num_shares, as the posts of 119 public Facebook pages of 2016 have (interactive-facebook-reactions, MIT). An outcome is
 the sum of the three counts. What each figure rests on: replay of real posts; the counts are those of weeks later.
 
 Later: fitted on the posts before 5 May 2016, judged on those after, same pages. New: fitted on about five sixths of the
-pages, by a hash of the name, judged on all posts of the others, from the first on. Both: each post is predicted before
-its label is learned, labels come 24 hours after it. Parts of the model were compared on posts from 2 May on and other
-splits by page, so that the figures of "later" are a little too good; docs/design/0028-predictor.md says which.
+pages, by a hash of the name, judged on all posts of the others, from the first on. Both: fitted before 5 May on five
+sixths of the pages, judged after it on the others. Shuffled: as later, with the outcomes of each page dealt out anew
+among its posts: what can be told then is how far a page's recent median lies from its usual one, by chance. In all,
+each post is predicted before its label is learned, and labels come 24 hours after it. Parts of the model were compared
+on posts from 2 May on and other splits by page, so that the figures of "later" are a little too good;
+docs/design/0028-predictor.md says which.
 Speed: seconds of CPU of one core for a fit, microseconds for a prediction and a label; not asserted.
 """
 
 import hashlib
+import random
 import resource
 import sys
+from collections import defaultdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import process_time
@@ -58,6 +63,16 @@ def judge(name, past, later):
     return predictor
 
 
+def shuffled(posts, seed=0):
+    """Return the posts with the outcomes of each page dealt out anew."""
+    outcomes, chance = defaultdict(list), random.Random(seed)
+    for post in posts:
+        outcomes[post["page"]].append(post["outcome"])
+    for of_page in outcomes.values():
+        chance.shuffle(of_page)
+    return [{**post, "outcome": outcomes[post["page"]].pop()} for post in posts]
+
+
 def speed(past, later):
     predictor = EngagementPredictor().fit(past)
     later = [{**post, "published": post["published"] + timedelta(days=2)} for post in later]
@@ -85,6 +100,9 @@ def speed(past, later):
     print(f"learn: {(process_time() - began) / 2000 * 1e6:.0f} us")
 
 
+PARTS = ("later", "new", "both", "shuffled", "speed")
+
+
 def main(path, parts):
     posts = read(path)
     past = [post for post in posts if post["published"] < CUT]
@@ -93,6 +111,11 @@ def main(path, parts):
         judge("later posts of the same pages", past, later)
     if "new" in parts:
         judge("pages that were not learned from", [p for p in posts if not is_new(p)], [p for p in posts if is_new(p)])
+    if "both" in parts:
+        judge("other pages, later", [p for p in past if not is_new(p)], [p for p in later if is_new(p)])
+    if "shuffled" in parts:
+        mixed = shuffled(posts)
+        judge("outcomes dealt out anew", mixed[: len(past)], mixed[len(past) :])
     if "speed" in parts:
         speed(past[-20_000:], later[:20_000])
 
@@ -100,9 +123,9 @@ def main(path, parts):
 def test_real_posts():
     if not DATA.exists():
         pytest.skip(f"{DATA} is not there")
-    main(DATA, ("later", "new", "speed"))
+    main(DATA, PARTS)
 
 
 if __name__ == "__main__":
-    given = [argument for argument in sys.argv[1:] if argument not in ("later", "new", "speed")]
-    main(Path(given[0]) if given else DATA, [a for a in sys.argv[1:] if a not in given] or ("later", "new", "speed"))
+    given = [argument for argument in sys.argv[1:] if argument not in PARTS]
+    main(Path(given[0]) if given else DATA, [a for a in sys.argv[1:] if a not in given] or PARTS)
