@@ -15,6 +15,8 @@ that `evaluate` reports, by the decisions themselves, and "chance" what it repor
 Enhancer: the topic of each brief with its facts, one of them changed, one missing, a forbidden word, marks and a
 number that nobody stated. Counted are texts with hard failures before and after, and facts that stand before and
 after. Posts of templates, which are right, are to stay as they are.
+Forbidden words: real posts with a describing word that is forbidden afterwards. How often it goes alone or with its
+sentence, and how often nothing does, since what would be left is for a writer; the first of each are shown, to be read.
 Speed: microseconds a post, medians of rounds in turn with `Constraints.violations`, and the ratio. Not asserted.
 """
 
@@ -151,6 +153,30 @@ def show_enhancer(briefs, draw):
     print("left: " + ", ".join(f"{rule} {count}" for rule, count in left.most_common()))
 
 
+DESCRIBING = {
+    "en": "cheap free new easy great simple special amazing perfect healthy fresh exclusive incredible strong".split(),
+    "es": "nuevo nueva gran gratis increíble especial perfecto feliz oficial fuerte importante".split(),
+}
+
+
+def show_forbidden(posts, draw):
+    enhancer = Enhancer()
+    for language, words in DESCRIBING.items():
+        went, shown = Counter(), []
+        texts = [text for _, spoken, text in posts if spoken == language and len(text) < 400]
+        for text in draw.sample(texts, len(texts)):
+            held = [word for word in words if f" {word} " in text]
+            if not held or went.total() == 500:
+                continue
+            brief = Brief(topic="-", language=language, forbidden=(draw.choice(held),))
+            result = asyncio.run(enhancer.enhance(text, brief))
+            kept = [edit.did for edit in result.decisions if edit.kept and edit.rule == "policy.forbidden_word"]
+            went[kept[0] if kept else "nothing"] += 1
+            if kept and len(shown) < 20:
+                shown.append(f"  {text!r}\n    {brief.forbidden[0]}: {result.text!r}")
+        print(f"{language}, a forbidden word in {went.total()} posts: {dict(went)}", *shown, sep="\n")
+
+
 def show_templates(briefs):
     writer, enhancer = PostWriter(TemplateGenerator()), Enhancer()
     found, changed, count = Counter(), 0, 0
@@ -196,6 +222,7 @@ def main(folder):
     show_near_duplicates(posts)
     show_acceptance(posts, random.Random(0))
     show_enhancer(read_briefs(folder), random.Random(0))
+    show_forbidden(posts, random.Random(0))
     show_templates(read_briefs(folder))
     show_speed(posts, random.Random(0))
 

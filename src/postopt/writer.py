@@ -34,7 +34,8 @@ class PostWriter:
             ask the model that a prompt names, as `Routed` does.
         scorer: says what is right and wrong with each post (`QualityScorer`), and which is best.
         predictor: says how each post may do (`EngagementPredictor`), and which is best if there is no scorer.
-        enhancer: repairs each text before it is checked (`Enhancer`).
+        enhancer: repairs each text before it is checked (`Enhancer`); one that may not be published even so is a
+            rejection.
         learning: takes the feedback instead of these two, to bring it to them in steps (`LearningLoop`).
         events: told of each post and each rejection, without any text; its errors are counted in `failed_events`.
         clock: monotonic seconds, for `trace.seconds`.

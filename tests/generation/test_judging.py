@@ -123,6 +123,7 @@ class Enhanced:
     text: str
     rules: tuple[str, ...] = ()
     cost_usd: float = 0.0
+    left: tuple[str, ...] = ()
 
 
 class Repairer:
@@ -167,6 +168,18 @@ class TestWriter:
         assert first.trace.notes == ("enhanced: facts.missing",)
         assert first.trace.cost_usd == 0.75
         assert (second.trace.notes, second.trace.cost_usd) == ((), 0.5)
+
+    def test_a_text_that_may_not_be_published_even_so_is_a_rejection(self):
+        class Strict(Repairer):
+            async def enhance(self, text, brief):
+                found = await super().enhance(text, brief)
+                return replace(found, left=("correctness.model_talk",) if found.rules else ())
+
+        written = write(enhancer=Strict())
+        assert [one.text for one in written] == ["Bread for €5"]
+        (rejection,) = written.rejections
+        assert rejection.variant == 0
+        assert rejection.reasons == ("It may not be published: correctness.model_talk.",)
 
     def test_an_enhancer_that_has_no_time_left_costs_no_post(self):
         async def hurried():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from postopt.clock import Clock
-from postopt.errors import DeadlineExceededError, GenerationError
+from postopt.errors import DeadlineExceededError, GenerationError, PostRejectedError
 from postopt.generation.base import Generator
 from postopt.generation.choosing import Chooser
 from postopt.generation.judging import TextEnhancer
@@ -52,7 +52,11 @@ class Asker:
         return answer, self._clock() - started
 
     async def _enhanced(self, enhancer: TextEnhancer, answer: Completion, brief: Brief) -> Completion:
-        """Return the answer with its text repaired, or as it is if there is no time for that."""
+        """Return the answer with its text repaired, or as it is if there is no time for that.
+
+        Raises:
+            PostRejectedError: it may not be published even so.
+        """
         try:
             left = remaining()
             if left is None:
@@ -61,10 +65,15 @@ class Asker:
                 enhanced = await self._timeout.acall(left, enhancer.enhance, answer.text, brief)
         except (TimeUpError, DeadlineExceededError):
             return replace(answer, trace=answer.trace.noted("not enhanced: no time left"))
+        cost = answer.trace.cost_usd + enhanced.cost_usd
+        if enhanced.left:
+            error = PostRejectedError((f"It may not be published: {', '.join(enhanced.left)}.",))
+            error.cost_usd = cost
+            raise error
         trace = answer.trace
         if enhanced.rules:
             trace = trace.noted(f"enhanced: {', '.join(enhanced.rules)}")
-        trace = replace(trace, cost_usd=trace.cost_usd + enhanced.cost_usd)
+        trace = replace(trace, cost_usd=cost)
         return replace(answer, text=enhanced.text, trace=trace)
 
     async def _answer(self, prompt: Prompt) -> Completion:

@@ -14,12 +14,18 @@ T = TypeVar("T")
 
 
 class Repaired(Protocol):
-    """What became of a text: `rules` names what was repaired, without a word of it, and is empty if nothing was."""
+    """What became of a text.
+
+    `rules` names what was repaired, and `left` what forbids publishing it even so, both without a word of it; each is
+    empty if there is nothing.
+    """
 
     @property
     def text(self) -> str: ...  # noqa: D102 - said above
     @property
     def rules(self) -> Sequence[str]: ...  # noqa: D102
+    @property
+    def left(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def cost_usd(self) -> float: ...  # noqa: D102
 

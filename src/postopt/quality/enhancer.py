@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from postopt._checks import check_amount, check_count, check_share
 from postopt.errors import GenerationError, shown
@@ -14,7 +14,7 @@ from postopt.quality import platform
 from postopt.quality.correctness import spoken_in
 from postopt.quality.mending.edits import Draft, edits
 from postopt.quality.mending.keeping import kept
-from postopt.quality.mending.rewriting import bare, request
+from postopt.quality.mending.rewriting import bare, request, why_not
 from postopt.quality.mending.verdicts import EditDecision, Judged, Ranker, Verdict, of_edit, of_rewrite
 from postopt.quality.scorer import QualityScorer, read
 from postopt.quality.spans import MOST_READ
@@ -48,6 +48,11 @@ class Enhanced:
         """The rules whose findings were removed, and "rewrite" if a generator wrote it anew; no word of the text."""
         return tuple(dict.fromkeys(decision.rule for decision in self.decisions if decision.kept))
 
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The rules whose findings still forbid publishing the text."""
+        return tuple(dict.fromkeys(finding.rule for finding in self.after.hard_failures))
+
 
 class Enhancer:
     """Repairs what rules find in a text, then lets a generator try, and keeps the original unless that is safe.
@@ -61,6 +66,10 @@ class Enhancer:
     an edit for a hard failure if that is gone; an edit of the letter (marks, spaces, characters) if its rule finds less
     and no axis is worse; any other edit, and a rewrite that removes no hard failure, only if no axis is worse and the
     lower bound of the ranker's difference is above 0. The score that asked for an edit never judges it.
+
+    No edit leaves half a sentence: a forbidden word or a place to fill in that cannot go so stays, and so does its
+    finding. Only a rewrite replaces a model's refusal. A rewrite is refused if it is a refusal itself, far longer than
+    what was there, or about something else (`postopt.quality.mending.rewriting`).
 
     Laws:
         - A fact that stood in the text stands in it afterwards; without a brief, every number, link and account.
@@ -105,18 +114,25 @@ class Enhancer:
         self._most_usd = check_amount("max_cost_usd", max_cost_usd, "US dollars")
         _check_ranker(ranker, self.scorer)
 
-    async def enhance(self, post: Post | str, brief: Brief | None = None, *, language: str | None = None) -> Enhanced:
+    async def enhance(
+        self,
+        post: Post | Mapping[str, Any] | str,  # Any: fields of a post, each of its own type
+        brief: Brief | None = None,
+        *,
+        language: str | None = None,
+    ) -> Enhanced:
         """Return the text repaired, or as it is; a generator that fails is a decision with its reason, no error.
 
         Args:
-            post: a `Post`, which brings its brief, or any text.
+            post: a `Post`, which brings its brief, a mapping with `text`, and `brief` and `language` where it has
+                them, or any text.
             brief: what the text was to say.
             language: a tag; None for the brief's, or else the one that the words speak for.
 
         Raises:
-            PostDataError: `post` is neither a `Post` nor a text, `brief` is no brief, or `language` no tag.
+            PostDataError: `post` is none of these, `brief` is no brief, or `language` no tag.
         """
-        text, brief = read(post, brief, language)
+        text, brief, language = read(post, brief, language)
         work = _Work(self.scorer, self._ranker, brief, language, text)
         before = work.now.report
         if len(text) > MOST_READ:
@@ -130,7 +146,7 @@ class Enhancer:
             if self._generator is not None:
                 await self._rewrite(self._generator, work)
         if not work.decisions:
-            work.note("none", "", "nothing", "no rule found anything that an edit could remove")
+            work.note("none", "", "nothing", _nothing_done(before))
         return Enhanced(
             text=work.now.text,
             changed=work.now.text != text,
@@ -162,10 +178,17 @@ class Enhancer:
                 if not error.retryable:
                     return
                 continue
-            work.take(bare(answer.text), answer.trace.cost_usd + answer.trace.unsettled_usd)
+            work.take(answer.text, answer.trace.cost_usd + answer.trace.unsettled_usd)
 
     def _good_enough(self, report: QualityReport) -> bool:
         return report.fit and report.acceptance is not None and report.acceptance >= self.threshold
+
+
+def _nothing_done(report: QualityReport) -> str:
+    if report.fit:
+        return "no rule found anything that an edit could remove"
+    rules = ", ".join(dict.fromkeys(finding.rule for finding in report.hard_failures))
+    return f"{rules}: no edit removes it and leaves whole sentences with all their facts; a rewrite may"
 
 
 def _check_ranker(ranker: object, scorer: QualityScorer) -> None:
@@ -221,13 +244,20 @@ class _Work:
                 return True
         return False
 
-    def take(self, text: str, cost_usd: float) -> None:
+    def take(self, answer: str, cost_usd: float) -> None:
         """Judge a generator's text, once it is repaired itself."""
+        text = bare(answer, self.brief, self._language)
         if not text or text == self.now.text:
             self.note(REWRITE, "", "asked for a rewrite", "the answer is the same text, or none", cost_usd)
             return
+        if (reason := why_not(text, self.now.text, self.now.report, self.brief)) is not None:
+            self.note(REWRITE, "", "asked for a rewrite", reason, cost_usd)
+            return
         rewrite = _Work(self._scorer, self._ranker, self.brief, self._language, text)
         rewrite.repair(lambda report: not report.findings)
+        if any(finding.rule == "correctness.model_talk" for finding in rewrite.now.report.findings):
+            self.note(REWRITE, "", "asked for a rewrite", "the model refuses, or speaks of itself", cost_usd)
+            return
         verdict = of_rewrite(self.now, rewrite.now, self._ranker)
         self.cost_usd += cost_usd
         asked = ", ".join(dict.fromkeys(finding.axis for finding in self.now.report.findings))

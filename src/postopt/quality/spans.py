@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from postopt.generation.constraints import INVISIBLE
 from postopt.judgement import Finding
@@ -15,7 +15,10 @@ Span: TypeAlias = tuple[int, int]
 MOST_READ: Final = 100_000
 """Code points of a text that claims and policy read: no brief allows more, and every platform refuses it."""
 
-_ILLEGIBLE = re.compile(f"[ \t]{{2}}|{INVISIBLE.pattern}")
+_LIGATURES: Final = "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
+_ILLEGIBLE = re.compile(f"[ \t]{{2}}|[{_LIGATURES}]|{INVISIBLE.pattern}")
+# Letters and digits in another dress: mathematical, full-width, circled, squared.
+_DRESSED = re.compile("[\u2100-\u214f\u24b6-\u24e9\uff01-\uff5e\U0001d400-\U0001d7ff\U0001f130-\U0001f149]")
 _MASK = "\0"
 _IN_NUMBERS = ".,:/'’-"
 _UNSPACED = "\u0e00"
@@ -62,8 +65,29 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: (finding.span is None, finding.span or ()))
 
 
+def undressed(text: str) -> str:
+    """Return a text of the same length with plain letters and digits for full-width, mathematical and circled ones."""
+    return _DRESSED.sub(_plain, text) if not text.isascii() else text
+
+
+def _plain(mark: re.Match[str]) -> str:
+    plain = unicodedata.normalize("NFKC", mark[0])
+    return plain if len(plain) == 1 else mark[0]  # "™" is two letters
+
+
+def in_small_letters(text: str) -> str:
+    """Return a text of the same length in small letters; what becomes two letters stays as it is."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else "".join(m.lower() if len(m.lower()) == 1 else m for m in text)
+
+
 def legible(text: str) -> tuple[str, Callable[[int], int]]:
-    """Return a text in NFC, with one space for several and without what does not show, and where its places were."""
+    """Return a text as it reads, and where its places were.
+
+    It is in NFC, with one space for several, without what does not show, and with plain letters and digits for
+    full-width, mathematical, circled and joined ones. That is NFKC of these alone: "½" and "…" stay as they are.
+    """
+    text = undressed(text)
     if unicodedata.is_normalized("NFC", text) and not _ILLEGIBLE.search(text):
         return text, lambda place: place
     return _changed(text, _legible)
@@ -72,7 +96,8 @@ def legible(text: str) -> tuple[str, Callable[[int], int]]:
 def _legible(cluster: str) -> str:
     if cluster.isspace():
         return cluster if "\n" in cluster else " "
-    return unicodedata.normalize("NFC", INVISIBLE.sub("", cluster))
+    form: Literal["NFC", "NFKC"] = "NFKC" if cluster[0] in _LIGATURES else "NFC"
+    return unicodedata.normalize(form, INVISIBLE.sub("", cluster))
 
 
 def folded(text: str) -> tuple[str, Callable[[int], int]]:

@@ -47,6 +47,26 @@ class TestFacts:
         assert "We open.\n€8.25\n7:30 am\n\n#bread #rolls" in texts
         assert "We open.\nPrice: €8.25\n\n#bread #rolls" in texts
 
+    def test_the_place_of_the_number_is_mended_and_not_the_label(self):
+        texts = proposed("→ Wheels: 9 wheels", "facts.changed", facts={"wheels": "8 wheels"})
+        assert texts == ["→ Wheels: 8 wheels"]
+
+    @pytest.mark.parametrize("wrong", ["2–3 weeks", "2 to 3 weeks", "2-3 hours"])
+    def test_the_same_number_with_another_unit_is_put_back(self, wrong):
+        texts = proposed(f"Bread ships in {wrong}.", "facts.changed", facts={"ship": "2-3 days"})
+        assert texts == ["Bread ships in 2-3 days."]
+
+    def test_what_seems_to_contradict_a_fact_is_not_said_beside_it(self):
+        facts = {"shipping": "2-3 days", "price": "€8.25"}
+        texts = proposed("Bread ships within weeks, in 5 weeks or so.", "facts.missing", facts=facts)
+        assert texts
+        assert all("2-3 days" not in text for text in texts)
+
+    def test_an_amount_that_another_fact_states_contradicts_nothing(self):
+        facts = {"shipping": "2-3 days", "express shipping": "24 hours"}
+        texts = proposed("Express shipping takes 24 hours.", "facts.missing", facts=facts)
+        assert texts[0] == "Express shipping takes 24 hours.\nShipping: 2-3 days"
+
     def test_room_is_made_for_them_where_there_is_none(self):
         text = "We bake bread. We do so every day of the week, and twice on Sundays."
         texts = proposed(text, "facts.missing", facts={"price": "€8.25"}, max_length=40)
@@ -69,10 +89,8 @@ class TestForbidden:
         assert texts[0] == "We bake. #bread"
 
     def test_a_sentence_with_a_fact_stays(self):
-        texts = proposed(
-            "A cheap €8.25. We open at 7:30 am.", "policy.forbidden_word", forbidden=("cheap",), facts=FACTS
-        )
-        assert texts == ["A €8.25. We open at 7:30 am."]
+        text = "A cheap €8.25. We open at 7:30 am."
+        assert proposed(text, "policy.forbidden_word", forbidden=("cheap",), facts=FACTS) == []
 
 
 class TestResidue:
@@ -83,9 +101,36 @@ class TestResidue:
         texts = proposed("Hi {name}, from 7:30 am, €8.25.", "correctness.placeholder", facts=FACTS)
         assert texts == ["Hi, from 7:30 am, €8.25."]
 
-    def test_what_a_model_says_before_the_post_goes(self):
-        texts = proposed("Sure! Here is your post:\n\nWe bake bread every day.", "correctness.model_talk")
-        assert texts[0] == "We bake bread every day."
+    def test_a_greeting_without_a_name_goes_where_it_needs_one(self):
+        assert proposed("Dear {name}, we bake. See us today!", "correctness.placeholder")[0] == "We bake. See us today!"
+        assert proposed("We bake.\nHola {name}!", "correctness.placeholder")[0] == "We bake.\nHola!"
+        assert proposed("Dear {name} of ours", "correctness.placeholder") == []
+
+    @pytest.mark.parametrize(
+        "text",
+        ["Brought to you by [Brand].", "Call us on [phone number] or visit [website].", "We bake. At [address], 7"],
+    )
+    def test_a_place_to_fill_in_is_not_cut_out_of_its_sentence(self, text):
+        assert all(half not in after for after in proposed(text, "correctness.placeholder") for half in ("by.", "At,"))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "Sure! Here is your post:\n\n{}",
+            "Here's your post: {}",
+            "{} Let me know if you'd like me to change the tone!",
+        ],
+    )
+    def test_what_a_model_says_around_the_post_goes(self, text):
+        bread = "We bake bread every day."
+        assert proposed(text.format(bread), "correctness.model_talk") == [bread]
+
+    @pytest.mark.parametrize(
+        "text",
+        ["As an AI language model, I cannot write.", "I'm sorry, but I can't help with that. We bake. We bake bread."],
+    )
+    def test_no_edit_touches_a_refusal(self, text):
+        assert proposed(text, "correctness.model_talk") == []
 
     @pytest.mark.parametrize("bad", ["\x00", "\ud800", "\x1b"])
     def test_characters_that_nothing_shows_go(self, bad):
@@ -116,6 +161,13 @@ class TestLengths:
         (shorter,) = proposed(text, "platform.too_many_hashtags", profile="instagram")
         assert shorter.startswith("We bake. #tag0 #tag1")
         assert shorter.count("#") == limit.maximum
+
+    @pytest.mark.parametrize(
+        "ending", ["\n\n— The Ninth Latch", "\n\n— The Ninth Latch\n\n#rooms #play", " #rooms\n— The Ninth Latch"]
+    )
+    def test_facts_are_added_before_a_signature(self, ending):
+        text = f"Come and play.{ending}"
+        assert proposed(text, "facts.missing", facts={"price": "€8.25"})[0] == f"Come and play.\nPrice: €8.25{ending}"
 
     def test_facts_are_added_before_any_number_of_hashtags_at_least_a_hundred(self):
         text = "We bake. " + " ".join(f"#tag{n}" for n in range(140))
@@ -157,11 +209,25 @@ class TestSentences:
             ("A line\nand another", ["A line", "and another"]),
             ("He said “no.” We left…", ["He said “no.”", "We left…"]), ("Save 2.50 now", ["Save 2.50 now"]),
             ("", []), (" \n", []), ("J. R. R. wrote. Yes.", ["J. R. R. wrote.", "Yes."]),
-            ("Is it? maybe.", ["Is it?", "maybe."]),
+            ("Is it? maybe.", ["Is it?", "maybe."]), ("Desde 1.299,50 € hoy. Ven.", ["Desde 1.299,50 € hoy.", "Ven."]),
+            ("See www.acme.es/a?b. C. Now.", ["See www.acme.es/a?b.", "C. Now."]),
+            ("Write to a.b@loaf.com. Now.", ["Write to a.b@loaf.com.", "Now."]),
+            ("El Sr. Ruiz y la Dra. Gil, p. ej. hoy. Ven.", ["El Sr. Ruiz y la Dra. Gil, p. ej. hoy.", "Ven."]),
+            ("En EE. UU. y en U.S. Virgin. Sí.", ["En EE. UU. y en U.S. Virgin.", "Sí."]),
+            ("At 9 a.m. St. John. At No. 4 too.", ["At 9 a.m. St. John.", "At No. 4 too."]),
+            ("Is it dear? No. It is not.", ["Is it dear?", "No.", "It is not."]),
+            ("Bread, tea, etc. We open. Don't. Go.", ["Bread, tea, etc.", "We open.", "Don't.", "Go."]),
+            ("So:\n1. Bread.\n2. Tea.", ["So:", "1. Bread.", "2. Tea."]),
+            ("A las 14:30 h. Ven.", ["A las 14:30 h.", "Ven."]),
         ],
     )  # fmt: skip
     def test_they_end_where_a_reader_ends_them(self, text, parts):
         assert [text[part.start : part.end] for part in sentences(text)] == parts
+
+    @pytest.mark.parametrize("piece", ["…", ".", "a.", "\n", "1.", ").", "St. "])
+    def test_a_long_text_is_read_in_linear_time(self, piece):
+        # It would not end otherwise.
+        assert len(sentences(piece * 100_000)) <= 200_000
 
     def test_none_ends_within_a_fact(self):
         text = "Open at No. 4. Main St. B today. Yes."

@@ -63,6 +63,28 @@ class TestRules:
         post = Post(id="p", text=LETTER, brief=BRIEF, generator="g", seed=None, index=0, trace=trace)
         assert asyncio.run(Enhancer().enhance(post)).text == GOOD
 
+    def test_a_mapping_is_taken_with_its_brief_and_language(self):
+        assert enhance({"text": LETTER}).text == GOOD
+        assert enhance({"text": "A loaf  is good.", "brief": BRIEF}, None).text == "A loaf is good.\nPrice: €8.25"
+        assert enhance({"text": "Ya está el pan!", "language": "es"}, None).text == "¡Ya está el pan!"
+        assert enhance({"text": "Ya está el pan!", "language": ""}, None).text == "¡Ya está el pan!"
+
+    def test_a_doubled_word_is_mended_in_however_short_a_text(self):
+        assert enhance("Candles are are back.", Brief(topic="Candles")).text == "Candles are back."
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "As an AI language model, I cannot write about bread.", "I'm sorry, but I can't help with that request.",
+            "Como modelo de lenguaje, no puedo escribir.",
+            "Lo siento, pero no puedo ayudarte con eso. El pan es bueno.",
+        ],
+    )  # fmt: skip
+    def test_a_refusal_stays_hard(self, text):
+        result = enhance(text, Brief(topic="Bread"))
+        assert (result.changed, result.after.fit) == (False, False)
+        assert "a rewrite may" in result.decisions[-1].reason
+
     def test_spanish_marks_are_opened(self):
         brief = Brief(topic="Pan", language="es")
         assert enhance("Ya está el pan! Qué esperas tú?", brief).text == "¡Ya está el pan! ¿Qué esperas tú?"
@@ -70,11 +92,11 @@ class TestRules:
     def test_without_a_brief_numbers_links_and_accounts_stay(self):
         text = "Dear {name}, call 555 or see https://x.org, @loaf!"
         result = enhance(text, None)
-        assert result.text == "Dear, call 555 or see https://x.org, @loaf!"
+        assert result.text == "Call 555 or see https://x.org, @loaf!"
 
     def test_an_edit_that_would_lose_a_fact_is_dropped(self):
         brief = Brief(topic="Bread", facts={"deal": "cheap bread"}, forbidden=("cheap",))
-        result = enhance("We have cheap bread.", brief)
+        result = enhance("See our cheap bread.", brief)
         assert not result.changed
         assert [(decision.judge, decision.kept) for decision in result.decisions] == [("facts", False)]
         assert "deal" in result.decisions[0].reason
@@ -90,7 +112,7 @@ class TestRules:
         assert "€8.25" in result.text
         assert result.after.fit
 
-    @pytest.mark.parametrize("bad", [None, 3, {"text": "a"}])
+    @pytest.mark.parametrize("bad", [None, 3, {}, {"text": 5}, {"text": "a", "language": 5}])
     def test_what_is_no_text_is_refused(self, bad):
         with pytest.raises(PostDataError):
             enhance(bad)
@@ -171,6 +193,38 @@ class TestRewrite:
         brief = Brief(topic="Bread", platform="facebook_ad", facts={"price": "€8.25"})
         result = enhance("Are you depressed? €8.25.", brief, ["Our bread is  here."])
         assert result.text == "Our bread is here.\nPrice: €8.25"
+
+    @pytest.mark.parametrize(
+        ("rewrite", "reason"),
+        [
+            ("I cannot help.", "0% of what"), ("We sell fine shoes for all, every day. €8.25.", None),
+            ("I'm sorry, but I can't help with bread for €8.25.", "refuses"), ("Shoes are here again.", "0% of what"),
+            ("x" * 10**6, "characters"), ("bread " + "x" * 200, "over and over"), ("bread " * 100, "characters"),
+            ("As an AI language model, I like bread, €8.25.", "refuses"), ("", "none"),
+        ],
+    )  # fmt: skip
+    def test_one_that_keeps_next_to_nothing_is_refused(self, rewrite, reason):
+        brief = Brief(topic="Fresh bread every morning", platform="facebook_ad", facts={"price": "€8.25"})
+        text = "Treat your anxiety with fresh bread for €8.25."
+        result = enhance(text, brief, [rewrite] if rewrite else [" \n "], attempts=1)
+        if reason is None:
+            assert result.text == rewrite
+        else:
+            assert result.text == text
+            assert reason in result.decisions[-1].reason
+
+    def test_a_preamble_is_cut_off_a_rewrite(self):
+        brief = Brief(topic="Fresh bread", platform="facebook_ad", facts={"price": "€8.25"})
+        result = enhance("Are you depressed? €8.25.", brief, ["Sure! Here you go: Fresh bread for €8.25."])
+        assert result.text == "Fresh bread for €8.25."
+
+    def test_one_is_refused_for_its_length_however_long_it_is(self):
+        result = enhance("A loaf, 9 left.", BRIEF, ["bread " * 10**6], attempts=1)
+        assert "it has 5999999 characters" in result.decisions[-1].reason
+
+    def test_one_without_a_word_to_go_by_is_judged_by_the_rest(self):
+        result = enhance("🎉 (", None, ["🎉"], ranker=Ranks(0.1), attempts=1)
+        assert result.text == "🎉"
 
     def test_one_that_is_no_better_is_dropped(self):
         brief = Brief(topic="Bread", platform="facebook_ad", facts={"price": "€8.25"})
@@ -268,7 +322,8 @@ class TestBounds:
         [
             ("threshold", {"threshold": 1.1}), ("threshold", {"threshold": float("nan")}),
             ("attempts", {"attempts": -1}), ("attempts", {"attempts": 1.5}),
-            ("max_cost_usd", {"max_cost_usd": -1}), ("ranker", {"ranker": 3}),
+            ("max_cost_usd", {"max_cost_usd": -1}), ("ranker", {"ranker": 3}), ("generator", {"generator": 3}),
+            ("scorer", {"scorer": 3}),
             ("max_cost_usd", {"max_cost_usd": float("nan")}),
         ],
     )  # fmt: skip

@@ -26,6 +26,20 @@ FOUND = [
     ("inverted_mark", "es", "Hola a todos, cómo están?", "Hola a todos, ¿cómo están?"),
     ("inverted_mark", "es", "Ya está el pan!", "¡Ya está el pan!"),
     ("inverted_mark", "es", "🎉 Ya está el pan!", "🎉 ¡Ya está el pan!"),
+    ("inverted_mark", "es", "Hola, te apuntas?", "Hola, ¿te apuntas?"),
+    ("inverted_mark", "es", "Mañana, vienes?", "Mañana, ¿vienes?"),
+    ("inverted_mark", "es", "El horno es lo mejor, verdad?", "El horno es lo mejor, ¿verdad?"),
+    ("inverted_mark", "es", "Lo mejor: el horno, no?", "Lo mejor: el horno, ¿no?"),
+    ("inverted_mark", "es", "Pregunta del día: te apuntas?", "Pregunta del día: ¿te apuntas?"),
+    ("inverted_mark", "es", "Te gusta el pan, el queso o el vino?", "¿Te gusta el pan, el queso o el vino?"),
+    ("inverted_mark", "es", "Zapatos por 1.299,50 € hoy, que esperas?", "Zapatos por 1.299,50 € hoy, ¿que esperas?"),
+    ("inverted_mark", "es", "En www.acme.es lo tienes, que esperas?", "En www.acme.es lo tienes, ¿que esperas?"),
+    ("inverted_mark", "es", "El Sr. Ruiz viene hoy?", "¿El Sr. Ruiz viene hoy?"),
+    ("inverted_mark", "es", "El pan, el queso y el vino te gustan?", None),
+    ("inverted_mark", "es", "Ven al taller!!", "¡Ven al taller!"),
+    ("inverted_mark", "es", "Estás listo??", "¿Estás listo?"),
+    ("inverted_mark", "es", "¡Un curso!\nVen!", "¡Un curso!\n¡Ven!"),
+    ("inverted_mark", "es", "Qué dices?!", "¡¿Qué dices?!"),
     ("encoding", "es", "CafÃ© y pan", "Café y pan"),
     ("encoding", "en", "Itâ€™s here", "It’s here"),
     ("encoding", "en", "Cake ðŸŽ‚", "Cake 🎂"),
@@ -41,6 +55,25 @@ FOUND = [
     ("model_talk", "es", "Como modelo de lenguaje no como.", None),
     ("model_talk", "en", "Here's a draft for you:\n\nBread.", "Bread."),
     ("model_talk", "es", "Como IA no puedo comer pan.", None),
+    ("model_talk", "en", "As an AI, I don't have opinions, but bread is good.", None),
+    ("model_talk", "en", "I'm sorry, but I can't help with that request.", None),
+    ("model_talk", "en", "I’m sorry, but I can’t assist with that.", None),
+    ("model_talk", "en", "I cannot help.", None),
+    ("model_talk", "es", "Lo siento, pero no puedo ayudarte con eso.", None),
+    ("model_talk", "es", "No puedo ayudarte.", None),
+    ("model_talk", "en", "Sure! Here you go: Bread.", "Bread."),
+    ("model_talk", "en", "Sure! Here you go!\nBread.", "Bread."),
+    ("model_talk", "en", "Certainly! Here are three options:\n1. Bread", None),
+    ("model_talk", "en", "Here's your post: Bread.", "Bread."),
+    ("model_talk", "es", "Aquí tienes tu publicación: Pan.", "Pan."),
+    ("model_talk", "es", "¡Claro! Aquí tienes: Pan.", "Pan."),
+    ("model_talk", "en", "Bread. Let me know if you'd like me to change the tone!", "Bread."),
+    ("model_talk", "es", "Pan.\n\nAvísame si quieres que cambie el tono.", "Pan."),
+    ("placeholder", "en", "Call us on [phone number]", None),
+    ("placeholder", "en", "Visit [website]", None),
+    ("placeholder", "en", "We are at [address]", None),
+    ("placeholder", "es", "Ven a [nombre del negocio]", None),
+    ("placeholder", "es", "Llama al [número de teléfono]", None),
     ("markdown", "en", "A **fresh** loaf", "A fresh loaf"),
     ("markdown", "en", "# Bread\nfresh", "Bread\nfresh"),
     ("markdown", "en", "See [us](https://x.org/a)", "See us https://x.org/a"),
@@ -73,6 +106,11 @@ def test_a_defect_is_found_once_and_mended_where_the_rule_can_tell(rule, languag
         ("en", "Save 50%! {}"), ("en", "As an AI company, we see"), ("en", "I love [your] work"),
         ("en", "In May (the 5) or (8), (8') :( and (x)"), ("en", "A f**k and a f**ker"),
         ("es", "Úsala como una IA"),
+        ("en", "[VIDEO] [Photos] [EN/ES] [time lapse] [Address to the nation] [city lights]"),
+        ("en", "I can't help but love this bread."), ("en", "Sorry I can't be there."),
+        ("en", "Let me know if you like it!"),
+        ("en", "Of course! Here's the plan: come"), ("en", "Title: War and Peace\nby Tolstoy"),
+        ("en", "Bread. Let me know if you want more bread!"), ("es", "Lo siento, no puedo ir."), ("es", "¡¡Ven ya!!"),
         ("en", "Here is our new post: it is long"), ("en", "Here is the post office: come in"),
         ("fr", "Vraiment ? Oui !"), ("es", "¿Qué tal? ¡Hola! Love you!"), ("es", "Happy Monday to you all!"),
         ("es", "¡Tanta alegría...me llenaron el corazón!"),
@@ -84,6 +122,26 @@ def test_a_defect_is_found_once_and_mended_where_the_rule_can_tell(rule, languag
 )  # fmt: skip
 def test_what_a_careful_writer_may_mean_is_left_alone(language, text):
     assert rules(text, language=language) == []
+
+
+def test_the_labels_of_a_form_are_cut():
+    text = "Here's your post:\n\nTitle: Fresh bread\nBody: We bake it at night."
+    assert rules(text) == ["model_talk"] * 3
+    assert mended(text, "correctness.model_talk") == "Fresh bread\nWe bake it at night."
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ("Ven al taller!! Es genial!", "¡Ven al taller! ¡Es genial!"), ("Estás listo?? Ven!!!", "¿Estás listo? ¡Ven!"),
+        ("¡¡¡Ven!!!", "¡Ven!"), ("¡¡Ven!!!", "¡Ven!"), ("¡¿¡¿Qué?!?!", "¡¿Qué?!"),
+    ],
+)  # fmt: skip
+def test_marks_open_as_they_close(text, after):
+    for rule in ("correctness.inverted_mark", "correctness.repeated_marks"):
+        text = mended(text, rule, None, "es")
+    assert text == after
+    assert rules(text, language="es") == []
 
 
 def test_the_span_is_the_place_and_the_message_quotes_it():

@@ -1,5 +1,6 @@
 """A report as a table for a terminal."""
 
+from postopt.judgement import Axis, Finding, QualityReport
 from postopt.quality.display import table
 from postopt.quality.scorer import QualityScorer
 from postopt.types import Brief
@@ -17,9 +18,22 @@ def test_it_shows_each_axis_with_value_findings_and_quoted_places():
         ["policy", "0.00"], ["platform", "0.00"], ["correctness", "0.33"], ["readability", "1.00"],
         ["fidelity", "0.00"], ["novelty", "-"], ["response", "-"],
     ]  # fmt: skip
-    assert '! policy.forbidden_word at 4, "cheap":' in shown
+    assert '! policy.forbidden_word at 4: "cheap" is forbidden.' in shown
+    assert "- correctness.doubled_space at 9:" in shown
     assert "! facts.missing:" in shown
     assert max(map(len, lines)) <= 100
+
+
+def test_a_place_that_the_message_does_not_quote_is_quoted():
+    finding = Finding(rule="host.rule", axis="policy", message="Not so.", span=(4, 9))
+    report = QualityReport(axes={"policy": Axis(name="policy", value=0.5, findings=(finding,))})
+    assert 'host.rule at 4, "cheap": Not so.' in table(report, TEXT)
+
+
+def test_lines_are_as_wide_as_asked_but_can_be_read():
+    report = QualityScorer().score(TEXT, BRIEF)
+    assert max(map(len, table(report, TEXT, width=60).splitlines())) <= 60
+    assert table(report, TEXT, width=1) == table(report, TEXT, width=50)
 
 
 def test_a_terminal_is_shown_nothing_that_it_would_obey():

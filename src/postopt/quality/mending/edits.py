@@ -1,7 +1,9 @@
 """Edits that follow from a finding by a rule, without any model: the same each time.
 
 An edit only proposes; whether it stays is decided in `verdicts`. Edits of the letter change marks, spaces and
-characters. Edits of the content leave out sentences or words, add a fact, or put one back.
+characters. Edits of the content leave out sentences or words, add a fact, or put one back. None leaves half a sentence
+behind: what cannot go as a whole stays, and so does its finding, for a generator or the host. What a model says of
+itself, or instead of a post, no edit touches.
 """
 
 from __future__ import annotations
@@ -12,21 +14,25 @@ from typing import Final, NamedTuple, TypeAlias
 
 from postopt.judgement import Finding, QualityReport
 from postopt.quality import platform, policy
-from postopt.quality.correctness import mended
+from postopt.quality.correctness import mended, spoken_in
 from postopt.quality.mending.keeping import places
+from postopt.quality.mending.leaving_out import without_sentences
 from postopt.quality.mending.sentences import holding, sentences, without
+from postopt.quality.mending.sparing import Cut, cut, greeted
 from postopt.quality.platform import Limit, PlatformProfile
-from postopt.quality.spans import Span
-from postopt.quality.stating.facts import BrokenFact, broken_facts
+from postopt.quality.spans import Span, overlap
+from postopt.quality.stating.facts import BrokenFact, broken_facts, kept_places
+from postopt.quality.stating.units import same_kind
 from postopt.types import Brief
 
 Texts: TypeAlias = Iterator[tuple[str, str]]  # what was done, and the text
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
 _HASHTAG = re.compile(r"#\w+")
+_SIGNATURE = re.compile(r"(?:\A|\n)[ \t]*[—–―][^\n]{0,100}\Z")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_STEM = 4  # letters that tell that "ships" speaks of "shipping"; arbitrary
 _MOST_TAGS = 100  # looked at; arbitrary, more than any platform takes
-_ARTICLE = re.compile(r"(?<!\w)(?:the|our|your|this|these|its|their|my) \Z", re.IGNORECASE)
-_NOUN = re.compile(r" (?!(?:of|for|to|and|or|in|on|with|is|are|was|will|that|by)\b)[^\W\d_]{3,}")
 _NO_SPACE_BEFORE = " \t\n.,;:!?)"  # and so the end of a text, which is "" and in every text
 _BLANKS = 8  # more of them in a row are not looked at
 _LENGTHS = ("code_points", "weighted")
@@ -96,8 +102,11 @@ def _broken(draft: Draft) -> tuple[BrokenFact, ...]:
 
 
 def _missing_facts(draft: Draft, _: list[Finding]) -> Texts:
-    """Yield the text with its missing facts in lines of their own: all of them, then one by one."""
-    missing = [fact for fact in _broken(draft) if fact.span is None]
+    """Yield the text with its missing facts in lines of their own: all of them, then one by one.
+
+    Not those that the text seems to contradict: it would say both.
+    """
+    missing = [fact for fact in _broken(draft) if fact.span is None and not _contradicted(draft, fact)]
     for facts in (missing, *([fact] for fact in missing)) if len(missing) > 1 else (missing,):
         what = f"added {len(facts)} missing {'fact' if len(facts) == 1 else 'facts'}"
         for lines in ([f"{_initial(fact.name)}: {fact.value}" for fact in facts], [fact.value for fact in facts]):
@@ -106,21 +115,50 @@ def _missing_facts(draft: Draft, _: list[Finding]) -> Texts:
             yield f"{what} and shortened the rest", _shortened(draft._replace(text=longer), _most)
 
 
+def _contradicted(draft: Draft, fact: BrokenFact) -> bool:
+    """Whether a sentence names an amount and what a fact is called, and the fact is an amount of that kind."""
+    stated = kept_places(draft.text, draft.brief) if draft.brief is not None else []
+    others = [span for span in same_kind(draft.text, fact.value) if not any(overlap(span, place) for place in stated)]
+    if not others:
+        return False
+    called = {word[:_STEM] for word in _LETTERS.findall(fact.name.casefold()) if len(word) >= _STEM}
+    parts = sentences(draft.text)
+    said = (draft.text[parts[number].start : parts[number].end].casefold() for number in holding(others, parts))
+    return any(word[:_STEM] in called for sentence in said for word in _LETTERS.findall(sentence))
+
+
 def _forbidden(draft: Draft, _: list[Finding]) -> Texts:
-    found = policy.forbidden_places(draft.text, draft.brief) if draft.brief is not None else ()
-    spans = [_whole_hashtag(draft.text, span) for _, span in found]
-    if not all(_spare(draft.text, span) for span in spans):
-        yield "left out the sentences with a forbidden word", _without_sentences(draft, spans)
-    yield "left out the forbidden words", _without_words(draft.text, spans)
+    def found(text: str) -> list[Span]:
+        every = policy.forbidden_places(text, draft.brief) if draft.brief is not None else ()
+        return [_whole_hashtag(text, span) for _, span in every]
+
+    language = spoken_in(draft.text, draft.brief, draft.language)
+    yield "left out the forbidden words before what they describe", _spared(draft.text, found, language)
+    yield "left out the sentences with a forbidden word", without_sentences(draft.text, found(draft.text), draft.brief)
+
+
+def _spared(text: str, found: Callable[[str], list[Span]], language: str) -> str:
+    """Return a text without what is found in it, wherever that can go alone; one by one: each moves the others."""
+    end = len(text)
+    while spans := [span for span in found(text) if span[1] <= end]:
+        start, end = spans[-1][0], spans[-1][0]
+        if (gone := cut(text, spans[-1], language)) is not None:
+            text = _replaced(text, gone)
+            end = min(start, gone.start)
+    return text
 
 
 def _sentences_found(draft: Draft, findings: list[Finding]) -> Texts:
-    yield "left out the sentences that it stands in", _without_sentences(draft, _spans(findings))
+    yield "left out the sentences that it stands in", without_sentences(draft.text, _spans(findings), draft.brief)
 
 
-def _residue(draft: Draft, findings: list[Finding]) -> Texts:
+def _placeholder(draft: Draft, findings: list[Finding]) -> Texts:
+    text = draft.text
+    for span in sorted(_spans(findings), reverse=True):
+        if (gone := greeted(text, span)) is not None:
+            text = _replaced(text, gone)
+    yield "left out the name that is greeted", text
     yield from _sentences_found(draft, findings)
-    yield "left it out", _without_words(draft.text, _spans(findings))
 
 
 def _too_long(draft: Draft, findings: list[Finding]) -> Texts:
@@ -157,8 +195,7 @@ _BY_RULE: Final[dict[str, Callable[[Draft, list[Finding]], Texts]]] = {
     "facts.changed": _changed_facts,
     "facts.missing": _missing_facts,
     "policy.forbidden_word": _forbidden,
-    "correctness.placeholder": _residue,
-    "correctness.model_talk": _residue,
+    "correctness.placeholder": _placeholder,
     "platform.too_long": _too_long,
     "platform.longer_than_recommended": _longer_than_recommended,
     "platform.too_many_hashtags": _too_many_hashtags,
@@ -173,13 +210,13 @@ _BY_AXIS: Final[dict[str, Callable[[Draft, list[Finding]], Texts]]] = {
 def _widened(text: str, span: Span, value: str) -> Span:
     """Return a place with what stands around it already of the value that will: " am" for "7:30 am" at "8:30" am."""
     start, end = span
-    for cut in range(1, len(value)):
-        if not value[cut].isalnum() and text.startswith(value[cut:], end):
-            end += len(value) - cut
+    for place in range(1, len(value)):
+        if not value[place].isalnum() and text.startswith(value[place:], end):
+            end += len(value) - place
             break
-    for cut in range(len(value) - 1, 0, -1):
-        if not value[cut - 1].isalnum() and text.endswith(value[:cut], 0, start):
-            start -= cut
+    for place in range(len(value) - 1, 0, -1):
+        if not value[place - 1].isalnum() and text.endswith(value[:place], 0, start):
+            start -= place
             break
     return start, end
 
@@ -188,15 +225,10 @@ def _spans(findings: Iterable[Finding]) -> list[Span]:
     return [finding.span for finding in findings if finding.span is not None]
 
 
-def _without_sentences(draft: Draft, spans: list[Span]) -> str:
-    """Return the text without the sentences at these places, but for those that hold a fact.
-
-    If less than half of it were left, it is returned as it is: what it says then, nobody meant.
-    """
-    held = places(draft.text, draft.brief)
-    parts = sentences(draft.text, held)
-    left = without(draft.text, holding(spans, parts) - holding(held, parts), parts)
-    return left if 2 * len(left) >= len(draft.text.strip()) else draft.text
+def _replaced(text: str, gone: Cut) -> str:
+    if not gone.instead:
+        return _without_words(text, [(gone.start, gone.end)])
+    return text[: gone.start] + gone.instead + text[gone.end :]
 
 
 def _without_words(text: str, spans: Iterable[Span]) -> str:
@@ -246,22 +278,26 @@ def _shortened(draft: Draft, most_of: Callable[[Limit], int | None]) -> str:
 
 
 def _with_lines(text: str, lines: list[str]) -> str:
-    """Return a text with lines added at its end, before the hashtags that it ends with."""
+    """Return a text with lines added at its end, before the hashtags and the signature that it ends with."""
     body = text.rstrip()
+    while True:
+        shorter = _without_tags(body)
+        if signed := _SIGNATURE.search(shorter):
+            shorter = shorter[: signed.start()].rstrip()
+        if shorter == body:
+            break
+        body = shorter
+    ending = text[len(body) :].rstrip()
+    return "\n".join([part for part in (body, *lines) if part]) + ending
+
+
+def _without_tags(body: str) -> str:
     for _ in range(_MOST_TAGS):
         start = len(body) - len(body.rsplit(maxsplit=1)[-1]) if body else 0
         if not _HASHTAG.fullmatch(body, start):
             break
         body = body[:start].rstrip()
-    tags = text[len(body) :].rstrip()
-    return "\n".join([part for part in (body, *lines) if part]) + tags
-
-
-def _spare(text: str, span: Span) -> bool:
-    """Whether a place can go alone: a hashtag, or an English adjective between an article and its noun."""
-    start, end = span
-    alone = _ARTICLE.search(text, max(0, start - 10), start) and _NOUN.match(text, end)
-    return text[start] == "#" or alone is not None
+    return body
 
 
 def _whole_hashtag(text: str, span: Span) -> Span:

@@ -1,4 +1,4 @@
-"""Asking a generator to write a text anew, with what was found in it and the facts it has to keep."""
+"""Asking a generator to write a text anew, and refusing an answer that has little to do with what was asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import re
 from typing import Final
 
 from postopt.judgement import QualityReport
+from postopt.quality.correctness import mended
+from postopt.quality.mending.keeping import kept
+from postopt.quality.mending.leaving_out import speaking
+from postopt.quality.spans import masked
 from postopt.types import Brief, Prompt
 
 _SYSTEM: Final = """\
@@ -18,6 +22,13 @@ character for character. State no price, number, date, name, link or claim that 
 Nothing in "forbidden" appears. Keep the language of the post."""
 
 _MOST_FINDINGS: Final = 20  # arbitrary: more than that no model keeps in view
+
+# Of the words that say what a brief or a text is about, the least share that an answer has of either. Arbitrary: of 240
+# posts of templates for other briefs one in a hundred has .21, of those for the same brief all have .6.
+_LEAST_SHARE: Final = 0.2
+_MOST_TIMES: Final = 3  # as long as what was written or told; arbitrary
+_SHORT: Final = 100  # characters that any answer may have; arbitrary
+_REPEATED = re.compile(r"(\S{1,8}?)\1{19,}")  # a piece twenty times over; arbitrary
 
 _FENCE = re.compile(r"\A```[^\n]*\n(.*?)\n?```\Z", re.DOTALL)
 _QUOTES: Final = {('"', '"'), ("“", "”"), ("«", "»"), ("'", "'"), ("`", "`")}
@@ -50,14 +61,48 @@ def request(text: str, report: QualityReport, brief: Brief | None, language: str
     )
 
 
-def bare(answer: str) -> str:
-    """Return an answer without what models put around one: white space, a code fence, quotation marks."""
+def bare(answer: str, brief: Brief | None = None, language: str | None = None) -> str:
+    """Return an answer without what models put around one: white space, a code fence, quotation marks, a preamble."""
+    text = _unwrapped(answer)
+    return _unwrapped(mended(text, "correctness.model_talk", brief, language))
+
+
+def _unwrapped(answer: str) -> str:
     text = answer.strip()
     if fenced := _FENCE.match(text):
         text = fenced[1].strip()
     if len(text) > 1 and (text[0], text[-1]) in _QUOTES and not set(text[1:-1]) & {text[0], text[-1]}:
         text = text[1:-1].strip()
     return text
+
+
+def why_not(answer: str, text: str, report: QualityReport, brief: Brief | None) -> str | None:
+    """Return why an answer cannot take the place of a text whatever its report says, or None.
+
+    It is asked before rules repair the answer: they would put the facts into any text.
+    """
+    told = [brief.topic, brief.call_to_action or "", *brief.facts.values()] if brief is not None else []
+    most = _MOST_TIMES * max(len(text), sum(map(len, told)), _SHORT)
+    if len(answer) > most:
+        return f"it has {len(answer)} characters, {most} at most are {_MOST_TIMES} times what was there"
+    if _REPEATED.search(answer) and not _REPEATED.search(text):
+        return "it repeats one piece over and over"
+    if (share := _share(answer, text, report, brief)) < _LEAST_SHARE:
+        return f"it has {share:.0%} of what the text and the brief speak of, {_LEAST_SHARE:.0%} are needed"
+    return None
+
+
+def _share(answer: str, text: str, report: QualityReport, brief: Brief | None) -> float:
+    """Return the larger share: of the brief's words and facts, or of the text's words but those objected to."""
+    said = speaking(answer)
+    spans = [finding.span for finding in report.findings if finding.span is not None]
+    old = speaking(masked(text, spans))
+    shares = [len(old & said) / len(old)] if old else []
+    if brief is not None:
+        new = speaking(f"{brief.topic} {brief.brand or ''} {brief.call_to_action or ''}")
+        if new or brief.facts:
+            shares.append((len(new & said) + len(kept(answer, brief))) / (len(new) + len(brief.facts)))
+    return max(shares, default=1.0)
 
 
 def _told(text: str, span: tuple[int, int] | None, message: str) -> dict[str, str]:

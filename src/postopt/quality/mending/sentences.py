@@ -7,16 +7,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from postopt.quality.rules.ends import ends_only
 from postopt.quality.spans import Span
 
-# A mark that ends a sentence, with what closes after it; or the end of a line.
-_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*|(?=\n))(?P<gap>\s+)")
-# What ends with a full stop and is no sentence: titles, "a. m.", "No. 4", an initial.
-_ABBREVIATION = re.compile(
-    r"(?:^|[\s(])(?:mr|mrs|ms|dr|dra|sr|sra|srta|st|no|núm|nº|av|avda|dpto|tel|vs|etc|ed|approx|aprox"
-    r"|[^\W\d_]|[ap]\. ?m)\.$",
-    re.IGNORECASE,
-)
+# Marks that end a sentence, with what closes after them; or the end of a line. Read from the first mark on only: a text
+# of marks takes linear time.
+_END = re.compile(r"(?:(?<![.!?…])[.!?…]+[\"'”’»)\]]*|(?=\n))(?P<gap>\s+)")
 
 
 class Sentence(NamedTuple):
@@ -38,12 +34,12 @@ def sentences(text: str, whole: Iterable[Span] = ()) -> list[Sentence]:
     found, start = [], len(text) - len(text.lstrip())
     held = _merged(whole)
     begins = [first for first, _ in held]
-    for end in _END.finditer(text):
+    for end in _END.finditer(ends_only(text)):
         place = end.start("gap")
         before = bisect_left(begins, place) - 1
         if place <= start or (before >= 0 and place < held[before][1]):
             continue
-        if text[place - 1] == "." and _goes_on(text, start, place):
+        if text[place - 1] == "." and text[place : place + 20].lstrip()[:1].islower():
             continue
         found.append(Sentence(start, place, end["gap"]))
         start = end.end()
@@ -82,9 +78,3 @@ def _merged(places: Iterable[Span]) -> list[Span]:
         else:
             merged.append((first, last))
     return merged
-
-
-def _goes_on(text: str, start: int, place: int) -> bool:
-    """Whether the full stop before `place` ends no sentence."""
-    after = text[place : place + 20].lstrip()[:1]
-    return after.islower() or _ABBREVIATION.search(text[max(start, place - 12) : place]) is not None

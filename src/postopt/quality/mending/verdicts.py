@@ -2,16 +2,20 @@
 
 Three judges, none of which is a score of quality:
     - what the text stated before it must state after it, and no rule may find more that forbids publishing;
-    - an edit that a rule asked for stays because that rule, a yes or no about the text, finds nothing any more;
+    - an edit that a rule asked for stays because that rule, a yes or no about the text, finds less;
     - all else, a rewrite or a cut that nothing forced, stays only if the ranker, which learned from other readers and
       never from what the host accepted, is sure that it does better.
 
-The probability of acceptance has no say: it was learned from the texts it would judge.
+The probability of acceptance has no say: it was learned from the texts it would judge. Nor has readability where only
+the letter changes: its formula counts words and sentences, so that taking out one of two "are" makes four words harder
+to read by it, which no reader would say. Novelty and response may move a little then. Where wording changes, each may
+speak against it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -20,9 +24,9 @@ from postopt.judgement import QualityReport
 from postopt.quality.mending.edits import Edit
 from postopt.stats import Interval
 
-# How far an estimate may move for an edit of the letter: one word in ten moves Flesch's score by that. Arbitrary.
+# How far an estimate may move for an edit of the letter. Arbitrary.
 _WOBBLE: Final = 0.05
-_ESTIMATES: Final = ("readability", "novelty", "response")
+_OF_THE_LETTER: Final = {"readability": float("inf"), "novelty": _WOBBLE, "response": _WOBBLE}
 
 
 class Comparison(Protocol):
@@ -102,12 +106,12 @@ def of_edit(edit: Edit, before: Judged, after: Judged, ranker: Ranker | None) ->
     more = [rule for rule in now if now[rule] > was[rule]]
     if more:
         return _dropped("checkers", f"{gone}, but {', '.join(more)} more")
-    worse = _worse(before.report, after.report, 0.0 if edit.content else _WOBBLE)
+    worse = _worse(before.report, after.report, {} if edit.content else _OF_THE_LETTER)
     if worse:
         return _dropped("checkers", f"{gone}, but worse on {worse}")
     if edit.content:
         return _by_ranker(before, after, ranker)
-    return _kept("checkers", f"{gone}, and no axis is worse")
+    return _kept("checkers", f"{gone}, no rule finds more, and novelty and response fell by {_WOBBLE} at most")
 
 
 def of_rewrite(before: Judged, after: Judged, ranker: Ranker | None) -> Verdict:
@@ -117,7 +121,7 @@ def of_rewrite(before: Judged, after: Judged, ranker: Ranker | None) -> Verdict:
     was, now = len(before.report.hard_failures), len(after.report.hard_failures)
     if now < was:
         return _kept("checkers", f"{was - now} of {was} findings that forbade publishing are gone")
-    if worse := _worse(before.report, after.report, 0.0):
+    if worse := _worse(before.report, after.report, {}):
         return _dropped("checkers", f"worse on {worse}")
     return _by_ranker(before, after, ranker)
 
@@ -153,15 +157,14 @@ def _dropped(judge: str, reason: str) -> Verdict:
     return Verdict(keep=False, judge=judge, reason=reason)
 
 
-def _worse(before: QualityReport, after: QualityReport, wobble: float) -> str:
-    """Return the axes that fell, in words; those that can no longer be told did, too."""
+def _worse(before: QualityReport, after: QualityReport, may_fall: Mapping[str, float]) -> str:
+    """Return the axes that fell by more than they may, in words; those that can no longer be told did, too."""
     fell = []
     for name, axis in before.axes.items():
-        now = after.axes[name].value
-        if axis.value is None:
+        now, fall = after.axes[name].value, may_fall.get(name, 0.0)
+        if axis.value is None or fall == float("inf"):
             continue
-        allowed = wobble if name in _ESTIMATES else 0.0
-        if now is None or now < axis.value - allowed - 1e-9:
+        if now is None or now < axis.value - fall - 1e-9:
             fell.append(f"{name} ({axis.value:.2f} to {'unknown' if now is None else f'{now:.2f}'})")
     return ", ".join(fell)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
-
-_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
 class Defect(NamedTuple):
@@ -31,8 +28,3 @@ class Defect(NamedTuple):
 def quoted(text: str) -> str:
     """Return a piece of a text as a message shows it, 60 characters at most."""
     return f'"{text}"' if len(text) <= 60 else f'"{text[:57]}..."'
-
-
-def links_covered(text: str) -> str:
-    """Return a text of the same length in which no mark belongs to a link: those are written over with "x"."""
-    return _LINK.sub(lambda link: "x" * len(link[0]), text)

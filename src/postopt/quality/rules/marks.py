@@ -12,7 +12,8 @@ _DOUBLED_SPACE = re.compile(r"(?<=[\w,;])[ \u00a0]{2,}(?=\w)")
 _SPACE_BEFORE = re.compile(r"(?<=\w)[ \u00a0]+([,.;:!?])(?=\s|$)(?! ?\.)")
 _LONGEST_TAG = 100  # arbitrary, longer than any hashtag in use
 _FRENCH_MARKS = ";:!?"
-_REPEATED = re.compile(r"[!?]{3,}|,{2,}")
+# And what opens them in Spanish: with "!!!" mended alone, "¡¡¡Ven!!!" would not close as it opens.
+_REPEATED = re.compile(r"[!?]{3,}|,{2,}|[¡¿]{3,}|[¡¿]{2}(?=[^!?¡¿\n]{1,300}[!?]{3})")
 
 # Function words only: others are doubled on purpose ("so so", "muy muy", names), or end a
 # verb ("moving in in May"). The second one is
@@ -50,7 +51,7 @@ def repeated_marks(text: str, _: str) -> Iterator[Defect]:
     """Yield three or more exclamation or question marks, and two or more commas."""
     for found in _REPEATED.finditer(text):
         marks = found[0]
-        once = marks[0] if len(set(marks)) == 1 else "?!"
+        once = marks[0] if len(set(marks)) == 1 else "¡¿" if marks[0] in "¡¿" else "?!"
         message = f"{quoted(marks)} says no more than {quoted(once)}."
         yield Defect("correctness.repeated_marks", *found.span(), once, message)
 

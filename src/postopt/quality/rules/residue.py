@@ -1,4 +1,4 @@
-"""What should have gone before a text was published: places to fill in, a model's own words, markup, broken bytes."""
+"""What should have gone before a text was published: places to fill in, markup, broken links and bytes."""
 
 from __future__ import annotations
 
@@ -12,21 +12,15 @@ _PLACE = re.compile(
     r"\{\{?[^{}\n]{1,60}\}\}?|%[A-Z_]{3,30}%"
     r"|\[(?:(?:your|tu|su) [^\]\n]{1,60}"
     r"|(?:insert|add|enter|inserta|insertar|añade|añadir|company|brand|product|name|link|url|date|price|nombre|marca"
-    r"|empresa|enlace|fecha|precio)\b[^\]\n]{0,60})\](?!\()"
+    r"|empresa|enlace|fecha|precio)\b[^\]\n]{0,60}"
+    # Nothing but these: "[Photos]", "[VIDEO]", "[time lapse]" are what they say.
+    r"|(?:(?:the|our|business|company|store|shop|event|street|e-?mail|web|phone|contact|first|last|full|customer|client"
+    r"|city|el|la|nuestr[oa]) ){0,2}"
+    r"(?:phone|phone number|telephone(?: number)?|number|web ?site|web page|address|e-?mail|location|city|venue|name"
+    r"|discount|amount|handle|hashtag|cta|call to action|tel[ée]fono|n[úu]mero(?: de tel[ée]fono)?|direcci[óo]n|correo"
+    r"(?: electr[óo]nico)?|ciudad|ubicaci[óo]n|lugar|hora|p[áa]gina web|sitio web|web|negocio|tienda|descuento|producto"
+    r"|servicio|evento)(?: (?:here|aquí|de la? \w+|del \w+))?)\](?!\()"
     r"|\blorem ipsum\b[^.\n]*\.?",
-    re.IGNORECASE,
-)
-_TEXTS = "posts?|captions?|ads?|version|draft|tweet|rewrite|publicación|publicaciones|texto|anuncio|versión|borrador"
-_OPENING = re.compile(
-    r"\A\W*(?P<sure>(?:sure|certainly|of course|absolutely|claro|por supuesto)(?: thing| que sí)?[!,.]+\s+)?"
-    r"(?:here(?:'s|’s| is| are)|aquí (?:tienes|tiene|está|va))\b[^\n:]{0,100}"
-    rf"\b(?:{_TEXTS})\b[^\n:]{{0,60}}:(?(sure)\s*|[ \t]*\n\s*)",
-    re.IGNORECASE,
-)
-_MODEL = re.compile(
-    r"\b(?:as|i am|i'm|i’m)(?: just)? an? (?:(?:ai|artificial intelligence) (?:language model|model|assistant)"
-    r"|(?:large )?language model)\b|\bas an ai, i\b"
-    r"|\bcomo (?:una? )?(?:modelo de lenguaje|(?:asistente de )?(?:ia|inteligencia artificial),? no (?:puedo|tengo))\b",
     re.IGNORECASE,
 )
 
@@ -55,15 +49,6 @@ def places_to_fill_in(text: str, _: str) -> Iterator[Defect]:
     for found in _PLACE.finditer(text):
         message = f"{quoted(found[0])} was never filled in."
         yield Defect("correctness.placeholder", *found.span(), None, message, hard=True)
-
-
-def model_talk(text: str, _: str) -> Iterator[Defect]:
-    """Yield what a language model says of itself or of its answer ("Sure! Here is your post:")."""
-    if found := _OPENING.match(text):
-        message = f"{quoted(found[0].strip())} speaks of the post and is not part of it."
-        yield Defect("correctness.model_talk", *found.span(), "", message, hard=True)
-    for found in _MODEL.finditer(text):
-        yield Defect("correctness.model_talk", *found.span(), None, f"{quoted(found[0])} is a model's.", hard=True)
 
 
 def markdown(text: str, _: str) -> Iterator[Defect]:

@@ -58,6 +58,8 @@ _MONTH_ALONE = re.compile(
     re.IGNORECASE,
 )
 _WEEKDAY = re.compile(rf"(?<!\w)(?:{_any(_WEEKDAY_OF)})(?!\w)", re.IGNORECASE)
+_OPENS: Final = tuple("\"“«‘'„")
+_CLOSES: Final = tuple("\"”»’'“")
 _YEAR = re.compile(r"(?<![\w.,'’#$€£-])(?:19|20)\d{2}(?![\w%€£$]|[.,'’]\d| ?(?:€|£|%))")
 
 _MERIDIEM = r"(?P<half>[ap])(?:\.[ \u00a0]?m\.|m(?!\w)|\. ?m(?!\w))"
@@ -67,7 +69,23 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _TWENTY_FOUR = re.compile(r"(?<![\w.,:/])(?P<hour>\d{1,2})(?::|h)(?P<minute>\d{2})(?::\d{2})?(?!\w|[.,:]\d)")
-_ROUND_THE_CLOCK = re.compile(r"(?<![\w/])24/7(?![\w/])")
+# What says that something is always open, and words of which one is in it.
+_ALWAYS: Final = {
+    "24/7": (("24/7",), re.compile(r"(?<![\w/])24/7(?![\w/])")),
+    "7 days": (
+        ("days a week", "la semana"),
+        re.compile(r"(?<!\w)(?:(?:7|[Ss]even) days a week|(?:7|[Ss]iete) días (?:a|de) la semana)(?!\w)"),
+    ),
+    "24 hours": (
+        ("hours a day", "horas ", "the clock"),
+        re.compile(
+            r"(?<!\w)(?:(?:24|[Tt]wenty[- ]four) hours a day|(?:[Ll]as )?(?:24|[Vv]einticuatro) horas (?:del|al) día|"
+            r"[Rr]ound the clock)(?!\w)"
+        ),
+    ),
+}
+ALWAYS: Final = frozenset(_ALWAYS)
+"""The readings of "24/7" and its like, which no other time has."""
 _NAMED: Final = {"noon": 720, "midday": 720, "mediodía": 720, "midnight": 1440, "medianoche": 1440}
 _NAME = re.compile(rf"(?<!\w)(?:{_any(_NAMED)})(?!\w)", re.IGNORECASE)
 
@@ -118,6 +136,9 @@ def _months_alone(text: str) -> Iterator[Place]:
 
 def _weekdays(text: str) -> Iterator[Place]:
     for match in _WEEKDAY.finditer(text):
+        # 'Our "Sunday" candle' is called so.
+        if text[match.start() - 1 : match.start()] in _OPENS and text[match.end() : match.end() + 1] in _CLOSES:
+            continue
         yield match.span(), frozenset({f"weekday {_WEEKDAY_OF[match[0].casefold()]}"})
 
 
@@ -170,7 +191,9 @@ def _named_times(text: str) -> Iterator[Place]:
 
 
 def _round_the_clock(text: str) -> Iterator[Place]:
-    return ((match.span(), frozenset({"24/7"})) for match in _ROUND_THE_CLOCK.finditer(text))
+    for reading, (words, expression) in _ALWAYS.items():
+        for match in expression.finditer(text) if any(word in text for word in words) else ():
+            yield match.span(), frozenset({reading})
 
 
 TIME_SCANS: Final = (_round_the_clock, _clock, _twenty_four, _named_times)

@@ -1,4 +1,4 @@
-"""The figures a text states: numbers, prices, percentages, dates, times, links, e-mail addresses and phone numbers.
+"""The figures a text states: numbers, prices, percentages, offers, dates, times, links, e-mail and phone addresses.
 
 Each has its place and its readings: two figures of one kind say the same if they share a reading. Both decimal
 conventions are read, dates by name and in digits, English and Spanish, whatever the text's language: prices and dates
@@ -17,8 +17,10 @@ from postopt.quality.spans import Span, masked
 from postopt.quality.stating.dates import DATE_SCANS, TIME_SCANS, Place
 from postopt.quality.stating.links import emails, links, phones, same_link, same_phone
 from postopt.quality.stating.numbers import MULTIPLIER, NUMBER, SPELLED, multiplied, readings, spelled
+from postopt.quality.stating.offers import half_prices, multiples
+from postopt.quality.stating.spoken import counted, spoken_times
 
-KINDS: Final = ("email", "link", "date", "time", "price", "percentage", "phone", "number")
+KINDS: Final = ("email", "link", "date", "time", "price", "percentage", "offer", "phone", "number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def _placed(
     return scan
 
 
-def _dated(kind: str, places: Callable[[str], Iterator[Place]]) -> Callable[[str], Iterator[Figure]]:
+def _read(kind: str, places: Callable[[str], Iterator[Place]]) -> Callable[[str], Iterator[Figure]]:
     def scan(text: str) -> Iterator[Figure]:
         return (Figure(kind, span, says) for span, says in places(text))
 
@@ -150,13 +152,16 @@ def _dated(kind: str, places: Callable[[str], Iterator[Place]]) -> Callable[[str
 _SCANS: Final[tuple[Callable[[str], Iterator[Figure]], ...]] = (
     _placed("email", emails, str.casefold),
     _placed("link", links, same_link),
-    _dated("time", TIME_SCANS[0]),  # "24/7", before it is taken for a date
-    *(_dated("date", places) for places in DATE_SCANS[:-1]),
-    *(_dated("time", places) for places in TIME_SCANS[1:]),
+    _read("time", TIME_SCANS[0]),  # "24/7", before it is taken for a date
+    *(_read("date", places) for places in DATE_SCANS[:-1]),
+    *(_read("time", places) for places in (*TIME_SCANS[1:], spoken_times)),
     _prices,
     _percentages,
     _in_words,
+    _read("percentage", half_prices),
+    _read("offer", multiples),
     _placed("phone", phones, same_phone),
-    _dated("date", DATE_SCANS[-1]),  # a year, once it is no part of a price or phone number
+    _read("date", DATE_SCANS[-1]),  # a year, once it is no part of a price or phone number
+    _read("number", counted),
     _numbers,
 )

@@ -1,4 +1,4 @@
-"""Proper names that a text brings in: capital initials where no sentence begins.
+"""Proper names that a text brings in: capital initials where no sentence begins; and a brand with other accents.
 
 Careful on purpose, since capitals are many things: words in capitals throughout, headings in title case, hashtags, and
 what the brief names are left alone, and so is a language that is neither English nor Spanish.
@@ -7,7 +7,9 @@ what the brief names are left alone, and so is a language that is neither Englis
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from postopt.quality.lexicon import FUNCTION_WORDS, LANGUAGES
@@ -25,6 +27,12 @@ _COMMON: Final = frozenset(
     "wifi wi fi bluetooth monday tuesday wednesday thursday friday saturday sunday january february march april may "
     "june july august september october november december christmas easter navidad dios god".split()
 ) | frozenset(word for words in FUNCTION_WORDS.values() for word in words.split())
+# Each plain letter with those that are it with an accent.
+_ACCENTED: Final[dict[str, str]] = {letter: letter for letter in "abcdefghijklmnopqrstuvwxyz"}
+for _code in range(0xE0, 0x250):
+    _base = unicodedata.normalize("NFD", chr(_code))[0]
+    if _base in _ACCENTED:
+        _ACCENTED[_base] += chr(_code)
 
 
 def names(text: str, stated: Statements, language: str) -> Iterator[Span]:
@@ -39,6 +47,26 @@ def names(text: str, stated: Statements, language: str) -> Iterator[Span]:
             words = _WORD.findall(line[first : match.end()])
             if any(_is_new(word, stated) for word in words):
                 yield start + first, start + match.end()
+
+
+def renamed(text: str, brand: str | None) -> Iterator[Span]:
+    """Yield where a text has the brand with other accents: "Acmé" for "Acme". Capitals may do without any."""
+    own = unicodedata.normalize("NFC", brand or "").casefold()
+    for match in _accented(own).finditer(text) if own else ():
+        written = unicodedata.normalize("NFC", match[0])
+        if written.casefold() == own or (written.isupper() and written.isascii()):
+            continue
+        # "Sí" is no brand called "Si", in whichever way a list of words has it.
+        if not {written.casefold(), own} & _COMMON and written[0].isupper() >= (brand or "")[0].isupper():
+            yield match.span()
+
+
+@lru_cache(maxsize=256)
+def _accented(brand: str) -> re.Pattern[str]:
+    """Return an expression for a brand with any accents on its letters."""
+    bare = "".join(mark for mark in unicodedata.normalize("NFD", brand) if not unicodedata.combining(mark))
+    letters = "".join(f"[{_ACCENTED[mark]}][\u0300-\u036f]*" if mark in _ACCENTED else re.escape(mark) for mark in bare)
+    return re.compile(rf"(?<![\w#@./-]){letters}(?!\w|[.@-]\w)", re.IGNORECASE)
 
 
 def _starts_in_sentence(line: str, match: re.Match[str]) -> int:

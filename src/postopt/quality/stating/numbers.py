@@ -77,6 +77,7 @@ _WORDS: Final = {
     1000: "thousand mil",
 }  # fmt: skip
 _VALUES = {word: value for value, words in _WORDS.items() for word in words.split()}
+NUMBER_WORDS: Final = frozenset(_VALUES)
 _ONE = "|".join(sorted(_VALUES, key=len, reverse=True))
 SPELLED: Final = rf"(?<!\w)(?:{_ONE})(?:(?:-| | and | y )(?:{_ONE}))*(?!\w)"
 """How a number is written in words; to be matched whatever the case."""

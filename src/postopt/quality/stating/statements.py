@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from postopt.quality.spans import fold
+from postopt.quality.stating.dates import ALWAYS
 from postopt.quality.stating.figures import KINDS, Figure, figures, spelled_numbers
 from postopt.quality.stating.numbers import NUMBER, readings
 from postopt.types import Brief
@@ -46,6 +47,11 @@ class Statements:
         plain = figure.kind == "number" or (figure.kind == "date" and all(map(str.isdecimal, figure.readings)))
         return plain and not figure.readings.isdisjoint(self._numbers)
 
+    def opens(self) -> bool:
+        """Whether the brief states hours or days of the week, which "24/7" and its like then contradict."""
+        hours = self._readings["time"] - ALWAYS
+        return bool(hours) or any(reading.startswith("weekday") for reading in self._readings["date"])
+
     def says(self, phrase: str) -> bool:
         """Whether the brief uses a phrase, whatever its case."""
         return any(fold(phrase) in field for field in self.phrases)
@@ -56,6 +62,8 @@ class Statements:
             held |= figure.readings
             if figure.kind == "date":
                 held |= {f"month {int(reading[:2])}" for reading in figure.readings if reading[2:3] == "-"}
+            elif "24/7" in figure.readings:
+                held |= ALWAYS
         numbers = {reading for match in _NUMBER.findall(field) for reading in readings(match)}
         self._numbers |= numbers | spelled_numbers(field)
         if _HOURS.search(field):  # "de 16 a 20 h" are times of day as well
