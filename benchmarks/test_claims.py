@@ -8,11 +8,12 @@ tests/quality/kept_posts.jsonl, which we wrote as one might, are counted as well
 Misses: in the same posts, each fact is changed in each of nine ways (a digit, a letter, the decimal convention, spaces,
 two characters swapped, ...) where it stands; counted is whether anything is found, and whether the finding is
 "facts.changed" at the place. And to each post sentences are added that assert what its brief does not state.
-Personal attributes: three lists of sentences in tests/quality/personal_attributes.tsv, written by us after Meta's
-public examples. Of the first, one half, by a hash of the sentence, was looked at while the rules were written, the
-other was only counted. The second and third were written when the rules stood, counted once
-(docs/design/0026-claims.md has those figures), and only then looked at, so that what they give now is no estimate. All
-flatter, being by the hand that wrote the rules. Of sentences by others we know that in 6,000 real posts, English and
+Personal attributes: five lists of sentences in tests/quality/personal_attributes.tsv, written by us after Meta's
+public examples. The first four have been looked at since they were first counted (docs/design/0026-claims.md has those
+figures), and the rules widened, so that what they give now is no estimate. The fifth was written before the last rules
+were finished, says things without the usual words on purpose, and no rule has been written for it: its figure is the
+one to expect, so leave it alone, and write a sixth to learn from. All are by the hand that wrote the rules.
+Of sentences by others we know that in 6,000 real posts, English and
 Spanish, little is found; that is printed, to be judged by reading.
 Speed: microseconds a post for each of the three checks, side by side; not asserted.
 """
@@ -47,6 +48,11 @@ INVENTED = (
     "See https://elsewhere.example.org/x.", "Write to someone@elsewhere.example.org.", "Call 0161 496 0777.",
     "Quedan 37 plazas.", "Ahora 17,77 €.", "Un 83 por ciento menos.", "Hasta el 23 de septiembre.", "A las 3:47 h.",
 )  # fmt: skip
+OFFERED = (
+    "Half price for regulars.", "Buy one get one free.", "BOGO all week.", "Two for one.", "It lasts for ninety hours.",
+    "Now at quarter past four.", "A mitad de precio.", "Dos por uno.", "2x1 en todo.", "Todo gratis.",
+    "Dura noventa horas.", "A las cuatro y cuarto.",
+)  # fmt: skip
 
 
 def half(row):
@@ -58,6 +64,8 @@ PARTS = {
     "list 1, the half held back": lambda row: row["list"] == "1" and half(row),
     "list 2, looked at since": lambda row: row["list"] == "2",
     "list 3, looked at since": lambda row: row["list"] == "3",
+    "list 4, looked at since": lambda row: row["list"] == "4",
+    "list 5, held back": lambda row: row["list"] == "5",
 }
 
 
@@ -103,12 +111,13 @@ def show_claims(briefs, each=5):
     alarms = [finding for post in kept for finding in claims.check(post["text"], Brief.from_mapping(post["brief"]))]
     print(f"{len(kept)} posts of prose that keep their briefs: {len(alarms)} findings")
     show_mutations(posts)
-    found = sum(
-        any(f.hard and f.span and f.span[1] > len(text) for f in claims.check(f"{text}\n{sentence}", brief))
-        for text, brief in posts[::each]
-        for sentence in INVENTED
-    )
-    print(f"invented sentences: {found} of {len(posts[::each]) * len(INVENTED)} found")
+    for name, sentences in (("invented figures", INVENTED), ("invented offers and numbers in words", OFFERED)):
+        found = sum(
+            any(f.hard and f.span and f.span[1] > len(text) for f in claims.check(f"{text}\n{sentence}", brief))
+            for text, brief in posts[::each]
+            for sentence in sentences
+        )
+        print(f"{name}: {found} of {len(posts[::each]) * len(sentences)} found")
     return posts
 
 
@@ -140,10 +149,10 @@ def show_attributes():
     with SENTENCES.open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for name, chosen in PARTS.items():
-        for language in ("en", "es"):
+        for language in ("en", "es", "en es"):
             counts = Counter()
             for row in rows:
-                if chosen(row) and row["language"] == language:
+                if chosen(row) and row["language"] in language.split():
                     hits = [f for f in policy.check(row["sentence"], profile=ad) if "personal_attribute" in f.rule]
                     counts[bool(row["attribute"]), bool(hits)] += 1
             right, wrong, missed = counts[True, True], counts[False, True], counts[True, False]

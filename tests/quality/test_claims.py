@@ -35,6 +35,35 @@ class TestFacts:
     def test_kept(self):
         assert claims.check(KEPT, BRIEF) == []
 
+    @pytest.mark.parametrize(
+        ("language", "text"),
+        [
+            ("en", "Open from March 3, 2026 on."),
+            ("en", "Open from 2026-03-03 on."),
+            ("en", "Open from 3/3/2026 on."),
+            ("en", "Open from Mar 3, 2026 on."),
+            ("es", "Abrimos el 3 de marzo de 2026."),
+            ("es", "Abrimos el 03/03/2026."),
+        ],
+    )
+    def test_the_same_date_in_another_format_is_the_fact(self, language, text):
+        brief = Brief(topic="Bread", facts={"opens": "3 March 2026"})
+        assert found(text, brief, language) == []
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("Open from March 4, 2026 on.", "March 4, 2026"),
+            ("Abrimos el 4 de marzo de 2026.", "4 de marzo de 2026"),
+            ("Open from 2026-03-04 on.", "2026-03-04"),
+            ("Open from 3 March 2027 on.", "3 March 2027"),
+            ("Open from March 3 on.", "March 3"),
+        ],
+    )
+    def test_another_day_is_none(self, text, place):
+        brief = Brief(topic="Bread", facts={"opens": "3 March 2026"})
+        assert found(text, brief) == [("facts.changed", place)]
+
     def test_changed_and_missing(self):
         text = KEPT.replace("€8.25", "€8.52").replace("no charge", "")
         changed, missing = claims.check(text, BRIEF)
@@ -65,6 +94,15 @@ class TestClaims:
             ("In April.", "claims.date", "April"),
             ("At 9 pm.", "claims.time", "9 pm"),
             ("Open 24/7.", "claims.time", "24/7"),
+            ("Open seven days a week.", "claims.time", "seven days a week"),
+            ("Half price for regulars.", "claims.percentage", "Half price"),
+            ("Todo a mitad de precio.", "claims.percentage", "a mitad de precio"),
+            ("Buy one get one free.", "claims.offer", "Buy one get one free"),
+            ("Dos por uno en bollos.", "claims.offer", "Dos por uno"),
+            ("Kept fresh for forty hours.", "claims.number", "forty hours"),
+            ("Abrimos a las seis y media.", "claims.time", "a las seis y media"),
+            ("Twenty percent less.", "claims.percentage", "Twenty percent"),
+            ("Solo ６ ｅｕｒｏｓ.", "claims.price", "６ ｅｕｒｏｓ"),
             ("See example.org/x.", "claims.link", "example.org/x"),
             ("Write to me@example.org.", "claims.email", "me@example.org"),
             ("Call 900 000 166.", "claims.phone", "900 000 166"),
@@ -103,6 +141,9 @@ class TestClaims:
             "It starts at 16:00, before 0:00.",
             "3 reasons to come:\n1. bread\n2) butter\n3️⃣ jam",
             "In short: 1) bread, 2) butter.",
+            "1) Bread 2) Butter 3) Jam",
+            "Do this: 1. Bake. 2. Butter. 3. Eat.",
+            'Our "Sunday" loaf.',
             "One of the neighbours <3, step 2, 50/50, in 3D. 1 of our loaves :3",
             "Free delivery. Gratis.",
             "The world's best bread.",
@@ -110,7 +151,8 @@ class TestClaims:
             "Fresh Bread Daily At Noonish",
             "#SummerSale2030 #Berlin @Maria",
             "Our two cents: pop in.",
-            "Feel free. Do not wait.",
+            "Feel free. Do not wait. In your free time, sugar-free, free-range, tiempo libre.",
+            "One of us, two friends, five minutes, a hundred years.",
         ],
     )
     def test_nothing_new(self, text):
@@ -121,9 +163,40 @@ class TestClaims:
         assert found("Fresh in Berlin.", language="en-GB") == [("claims.name", "Berlin")]
 
     def test_free_is_a_claim_where_something_costs(self):
-        assert found("Free delivery", Brief(topic="Bread")) == [("claims.guarantee", "Free delivery")]
+        for text in ("Free delivery", "gratis", "eat free", "sin coste"):
+            assert found(text, Brief(topic="Bread that is sugar-free")) == [("claims.offer", text)]
+            assert claims.check(text, Brief(topic="Bread"))[0].hard
+        (finding,) = claims.check("The square is free.", Brief(topic="Bread"))
+        assert (finding.rule, finding.hard) == ("claims.guarantee", False)
         free = Brief(topic="Bread", facts={"delivery": "£0"})
         assert found("Free delivery for £0", free) == []
+
+    @pytest.mark.parametrize("text", ["Open 24/7.", "Open 7 days a week.", "Abierto siete días a la semana."])
+    def test_always_open_is_hard_where_the_brief_states_hours(self, text):
+        for brief, hard in ((Brief(topic="Bread"), False), (Brief(topic="Bread from 7:30 am"), True)):
+            assert [(f.rule, f.hard) for f in claims.check(text, brief)] == [("claims.time", hard)]
+        assert claims.check(text, Brief(topic="Bread, 24/7")) == []
+
+    def test_words_and_digits_state_each_other(self):
+        facts = {"burns": "40 hours", "opens": "6:30", "less": "50 %", "deal": "2 for 1"}
+        kept, digits = "\n".join(facts.values()), Brief(topic="Candle", facts=facts)
+        words = "Forty hours, a las seis y media, half past six, half price, a mitad de precio, BOGO, dos por uno, 2x1."
+        assert claims.check(f"{kept}\n{words}", digits) == []
+        assert claims.check("40 hours, 6:30, 18:30, 50 %, 2x1", Brief(topic=words)) == []
+
+    @pytest.mark.parametrize(
+        ("brand", "text", "places"),
+        [
+            ("Acme", "Acmé bakes. Buy at Acme, acme.com, @acmé.", ["Acmé"]),
+            ("Acme", "Acme\u0301 bakes. ACME bakes.", ["Acme\u0301"]),
+            ("Café Luna", "Cafe Luna, CAFE LUNA, Café Luna", ["Cafe Luna"]),
+            ("Si", "Sí, sí.", []),
+            ("", "Acmé bakes.", []),
+        ],
+    )
+    def test_a_brand_with_other_accents_is_another_name(self, brand, text, places):
+        findings = claims.check(text, Brief(topic="See acme.com", brand=brand or None))
+        assert [(f.rule, f.hard, text[slice(*f.span)]) for f in findings] == [("claims.name", True, p) for p in places]
 
     def test_order(self):
         spans = [f.span for f in claims.check("Call 900 000 166 in Berlin by 9 pm, Maria Lopez. Only 5!", BRIEF)]

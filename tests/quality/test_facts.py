@@ -65,6 +65,44 @@ class TestBrokenFacts:
         repaired = text[: fact.span[0]] + fact.value + text[fact.span[1] :]
         assert broken(repaired) == {}
 
+    def test_only_the_same_date_is_the_same(self):
+        for variant, same in (("May 12", True), ("12 de mayo", True), ("12 MAY", False), ("12 Ma", False)):
+            text = KEPT.replace("12 May", variant)
+            assert [fact.same for fact in broken_facts(text, BRIEF)] == [same]
+        assert [fact.same for fact in broken_facts(KEPT.replace("€1,299.00", "1.299,00 €"), BRIEF)] == [False]
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("Saturday, March 7, 2026", "Saturday, March 7, 2026"),
+            ("el sábado 7 de marzo de 2026", "sábado 7 de marzo de 2026"),
+            ("on Sunday, March 8, 2026", "Sunday, March 8, 2026"),
+            ("on 7 March", "7 March"),
+            ("in 2026", None),
+        ],
+    )
+    def test_a_date_of_several_parts_has_one_place(self, text, place):
+        assert broken(text, Brief(topic="Bread", facts={"day": "Saturday 7 March 2026"})) == {"day": place}
+
+    @pytest.mark.parametrize(
+        ("language", "value", "text", "same"),
+        [
+            ("en-US", "3/4/2026", "March 4, 2026", True),
+            ("en-US", "3/4/2026", "3 April 2026", False),
+            ("es", "3/4/2026", "3 de abril de 2026", True),
+            ("es", "3/4/2026", "4 de marzo de 2026", False),
+            ("en-GB", "3 April 2026", "3/4/2026", True),
+            ("en-GB", "4 March 2026", "3/4/2026", False),
+            ("en", "3/4/2026", "March 4, 2026", True),
+            ("en", "3/4/2026", "April 3, 2026", True),
+            ("en", "3/4/2026", "4/3/2026", False),
+        ],
+    )
+    def test_which_digits_are_the_day_is_the_languages_to_say(self, language, value, text, same):
+        (fact,) = broken_facts(text, Brief(topic="Bread", language=language, facts={"day": value}))
+        assert fact.same == same
+        assert text[slice(*fact.span)] == text
+
     def test_missing(self):
         assert broken(KEPT.replace(FACTS["price"], "a little")) == {"price": None}
         assert broken("") == dict.fromkeys(FACTS)

@@ -42,6 +42,17 @@ def kinds(text):
         ("50kg in B2B with MP3", [("number", "50")]),
         ("end of text.Now more", []),
         ("Version 2.9.1", [("number", "2.9.1")]),
+        (
+            "2x1, 3 for 2, two for the price of one",
+            [("offer", "2x1"), ("offer", "3 for 2"), ("offer", "two for the price of one")],
+        ),
+        ("a 3x2 m table for two, two for two", [("number", "3")]),
+        ("five to ten guests", [("number", "ten guests")]),
+        ("take one in the morning and one at night", []),
+        ("a las tres hermanas, a las 3 primeras", [("number", "3")]),
+        ("half past six in the evening, 6 o'clock", [("time", "half past six in the evening"), ("time", "6 o'clock")]),
+        ("a las ocho menos cuarto de la tarde", [("time", "a las ocho menos cuarto de la tarde")]),
+        ("our 'Sunday', our “Monday”, Tuesday", [("date", "Tuesday")]),
         ("4.2.11 is no date", [("number", "4.2.11")]),
     ],
 )
@@ -69,6 +80,17 @@ def test_kinds_and_places(text, found):
         ("25k", "25.000"),
         ("in March", "en marzo"),
         ("31/08/26", "31 August"),
+        ("half price", "50 %"),
+        ("buy two get one free", "3x2"),
+        ("llévate tres y paga dos", "three for two"),
+        ("compra uno y llévate otro gratis", "BOGO"),
+        ("forty hours", "40 hours"),
+        ("veinticuatro meses", "24 months"),
+        ("quarter to seven", "6:45"),
+        ("at six thirty", "18:30"),
+        ("seven o'clock in the evening", "19:00"),
+        ("a las dos de la noche", "2 am"),
+        ("las 24 horas del día", "24 hours a day"),
     ],
 )
 def test_the_same_in_other_words(one, other):
@@ -87,6 +109,9 @@ def test_the_same_in_other_words(one, other):
         ("example.com", "example.org"),
         ("Monday", "martes"),
         ("25k", "26.000"),
+        ("2x1", "3x2"),
+        ("half past six in the evening", "6:30 am"),
+        ("a las seis y media", "6:00"),
     ],
 )
 def test_something_else(one, other):

@@ -27,7 +27,7 @@ def attributes(text):
 
 
 class TestPersonalAttributes:
-    @pytest.mark.parametrize("place", ["1", "2", "3"])
+    @pytest.mark.parametrize("place", ["1", "2", "3", "4"])
     def test_labelled_sentences(self, place):
         counts = Counter(
             (bool(row["attribute"]), bool(attributes(row["sentence"]))) for row in sentences() if row["list"] == place
@@ -66,10 +66,52 @@ class TestPersonalAttributes:
             ("#diabetic? @diabetic? you", []),
             ("A service for people with diabetes. You will like it.", []),
             ("Diabetes is not your fault. Are you hungry?", []),
+            ("We know you're pregnant - here are ten baby names.", ["health"]),
+            ("Six months pregnant? Sit down.", ["health"]),
+            ("¿Estás embarazada? Descarga nuestra app.", ["health"]),
+            ("Como embarazada, necesitas más hierro.", ["health"]),
+            ("Yoga para embarazadas, los jueves.", []),
+            ("Recovering alcoholic? Join us.", ["health"]),
+            ("Are you addicted to chocolate?", []),
+            ("Are you depressed by grey walls?", []),
+            ("¿Deprimido por las paredes grises?", []),
+            ("For immigrants like you: open an account today.", ["national_origin"]),
+            ("Como inmigrante, tienes derecho a una cuenta.", ["national_origin"]),
+            ("Our lawyers help immigrants.", []),
+            ("Single mum? Get cash today.", ["family_status"]),
+            ("Madre soltera, esta ayuda es para ti.", ["family_status"]),
+            ("Single mums and dads eat early.", []),
+            ("It hurts when your parents divorce. DIVORCE?! PREGNANT?! What happens when you're pregnant.", []),
+            ("Your divorce lawyer is here. Your divorce, in a week.", ["family_status"]),
+            ("Are you married? Are you a parent? Are you single?", []),
+            ("Are you a Trump voter?", ["voting"]),
+            ("¿Votas a Vox?", ["voting"]),
+            ("¿Votas por el pan o por la pasta?", []),
+            ("Your Jewish heritage matters.", ["religion"]),
+            ("Your Mexican roots deserve a feast.", ["ethnicity"]),
+            ("A walk to your World Heritage site.", []),
+            # Meta's own pair: "Find black singles today" is allowed, "Meet other black singles near you" is not.
+            ("Find black singles today. You will like them.", []),
+            ("Meet hot single Asian women near you.", []),
+            ("Solteros cristianos cerca de ti.", []),
         ],
     )
     def test_examples(self, text, found):
         assert attributes(text) == found
+
+    @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("Bread! Ａｒｅ ｙｏｕ ｄｉａｂｅｔｉｃ？ Yes", "Ａｒｅ ｙｏｕ ｄｉａｂｅｔｉｃ"),
+            ("Bread! 𝐀𝐫𝐞 𝐲𝐨𝐮 𝐝𝐢𝐚𝐛𝐞𝐭𝐢𝐜?", "𝐀𝐫𝐞 𝐲𝐨𝐮 𝐝𝐢𝐚𝐛𝐞𝐭𝐢𝐜"),
+            ("Bread! Ⓐⓡⓔ you  diabetic?", "Ⓐⓡⓔ you  diabetic"),
+            ("Bread! Do you suﬀer from diabetes?", "Do you suﬀer from diabetes"),
+        ],
+    )
+    def test_letters_in_another_dress(self, text, place):
+        (finding,) = policy.check(text, profile=AD)
+        assert text[slice(*finding.span)] == place
+        assert f'"{place}"' in finding.message
 
     def test_place_and_message(self):
         text = "Fresh bread. Cafe\u0301! Are you a diabetic? Come in."
@@ -96,6 +138,8 @@ class TestOtherBans:
             ("Mira el antes y después.", "before_after"),
             ("Ashamed of your belly?", "self_perception"),
             ("Consigue un cuerpo perfecto.", "self_perception"),
+            ("Lose those kilos you hate.", "self_perception"),
+            ("Pierde esos kilos que tanto odias.", "self_perception"),
             ("[ Click here ]", "fake_button"),
             ("This is fucking good.", "profanity"),
             ("¡Joder!", "profanity"),
@@ -133,6 +177,7 @@ class TestForbiddenWords:
             ("In der STRASSE", ["STRASSE"]),
             ("Cafe\u0301, cafés", ["Cafe\u0301"]),
             ("cut cutcut cut", ["cut", "cut"]),
+            ("ｃｕｔ, 𝐬𝐨𝐥𝐝 𝐨𝐮𝐭", ["ｃｕｔ", "𝐬𝐨𝐥𝐝 𝐨𝐮𝐭"]),
             ("#cut and #cuts, cut", ["#cut", "cut"]),
         ],
     )

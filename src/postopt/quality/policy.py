@@ -7,10 +7,11 @@ from functools import lru_cache
 
 from postopt.generation.constraints import Constraints
 from postopt.judgement import Finding
+from postopt.quality.arguments import check_arguments
 from postopt.quality.platform import PlatformProfile, profile_for
 from postopt.quality.rules.addressing import ascribed
 from postopt.quality.rules.bans import BANS, SAYS
-from postopt.quality.spans import MOST_READ, Span, fold, folded, in_order, legible, masked, quoted
+from postopt.quality.spans import MOST_READ, Span, fold, folded, in_order, legible, masked, quoted, undressed
 from postopt.quality.stating.links import HASHTAG
 from postopt.types import Brief
 
@@ -20,7 +21,7 @@ _LIKE_A_SPACE = str.maketrans("\t\u00a0\u202f\u2009", "    ") | {ord("’"): "'"
 def check(
     text: str,
     brief: Brief | None = None,
-    language: str | None = None,  # noqa: ARG001 - all checks take it
+    language: str | None = None,
     *,
     profile: PlatformProfile | None = None,
 ) -> list[Finding]:
@@ -36,13 +37,18 @@ def check(
         brief: what it was to say.
         language: not needed: English and Spanish are read whatever the text's own; all checks take it.
         profile: of the platform, if it is not `brief.platform`.
+
+    Raises:
+        PostDataError: text, brief or language is none.
+        ValueError: `profile` is none.
     """
+    check_arguments(text, brief, language)
     platform = profile_for(brief, profile)
     found = [
         Finding(
             rule="policy.forbidden_word",
             axis="policy",
-            message=f'{quoted(text, span)} holds the forbidden "{word}".',
+            message=_forbidden(quoted(text, span), f'"{word}"'),
             span=span,
             hard=True,
             source="brief",
@@ -65,12 +71,18 @@ def check(
     return in_order(found)
 
 
+def _forbidden(place: str, word: str) -> str:
+    return f"{place} is forbidden." if place == word else f"{place} holds the forbidden {word}."
+
+
 def forbidden_places(text: str, brief: Brief) -> tuple[tuple[str, Span], ...]:
     """Return the brief's forbidden words that a text holds, each place of each, in the order of the places.
 
-    What counts as a place is `Constraints.forbidden_in`'s to say; a hashtag that holds one is its place. Of a word that
-    stands only after the first 100,000 characters, all that comes after them is the place.
+    What counts as a place is `Constraints.forbidden_in`'s to say, of the text in plain letters: full-width and
+    mathematical ones hide nothing. A hashtag that holds one is its place. Of a word that stands only after the first
+    100,000 characters, all that comes after them is the place.
     """
+    text = undressed(text)
     held = _constraints(brief).forbidden_in(text) if brief.forbidden else ()
     elsewhere = (MOST_READ if len(text) > MOST_READ else 0, len(text))
     found = [(word, span) for word in held for span in list(_places(text, word)) or [elsewhere]]

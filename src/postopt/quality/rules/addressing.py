@@ -17,15 +17,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from postopt.quality.rules.attributes import DID, HAS, IS, NAMES
+from postopt.quality.rules.spreading import spread
 from postopt.quality.spans import Span
 
 # Code points of a sentence that are read on either side of a mention.
 _REACH: Final = 120
-_ENDS = re.compile(r"[.!?…\n\0]")
+_ENDS = re.compile(r"[.!?…\n\0]+")
 # "Seniors, claim your discount": whom a request is put to; not the first of a list ("Seniors, students and children").
 _REQUEST: Final = {
-    "en": r", (?:claim|get|join|come|save|enjoy|discover|meet|try|apply|call|find|this is|you|your)(?!\w)",
-    "es": r", (?:ven|venid|vengan|pide|llama|únete|consigue|aprovecha|conoce|descubre|este es|esto es|tu|tú|te)(?!\w)",
+    "en": r", (?:claim|get|join|come|save|enjoy|discover|meet|try|apply|call|find|this (?:\w+ )?is|you|your)(?!\w)",
+    "es": r", (?:ven|venid|vengan|pide|llama|únete|consigue|aprovecha|conoce|descubre|est[aeo] (?:\w+ )?es|tu|tú|"
+    r"te)(?!\w)",
 }
 # "Debt is keeping you awake": what somebody has does something to the reader.
 _DOES: Final = {
@@ -36,7 +38,8 @@ _DOES: Final = {
 _ANY_ADDRESS = re.compile(
     r"(?<!\w)(?:you|your|yours|yourself|u|other|fellow|hey|hi|hello|dear|attention|calling|tus?|te|ti|tú|vos|"
     r"usted(?:es)?|vuestr[oa]s?|eres|sos|sois|estás|estáis|otr[oa]s|hola|atención|querid[oa]s|tienes|tenés|tenéis|"
-    r"vives|vivís|convives|luchas|lidias|padeces|sufres)(?!\w)|[?¿]|" + "|".join(_REQUEST.values()),
+    r"vives|vivís|convives|luchas|lidias|padeces|sufres|puedes|podés|sabes|mereces|necesitas|quieres)(?!\w)|[?¿]|"
+    + "|".join(_REQUEST.values()),
     re.IGNORECASE,
 )
 
@@ -47,6 +50,8 @@ _FAMILY: Final = {
     "es": r"(?:hij[oa]s?|niñ[oa]s?|bebé|madre|mamá|padre|papá|padres|marido|mujer|espos[oa]|pareja|herman[oa]s?|"
     r"abuel[oa]s?|familia|familiar)",
 }
+# "Your Jewish heritage": what somebody has who is something. In Spanish the noun comes first, and is in the mention.
+_HERITAGE: Final = r"heritage|roots|ancestry|descent|origins?|upbringing|faith|beliefs|skin"
 _PERSON: Final = {
     "en": r"(?:singles?|people|persons?|m[ea]n|wom[ea]n|moms?|mums?|dads?|mothers?|fathers?|parents?|couples?|families|"
     r"folks?|guys|girls|ladies|professionals|students|adults|users|voters|friends)",
@@ -57,7 +62,8 @@ _FILLED: Final = {
     "en": r"(?:(?:a|an|the|all|still|currently|really|newly|recently|also|so|too|very|already|secretly|openly|any|"
     r"some|one|of|those|own|single|young|older|old|proud|practi[sc]ing|devout|chronic|severe|mild|type [12]|much|"
     r"many|lots|lot|families|parents|more|bad|high|constant|daily|painful|stubborn|unpaid|feeling|getting|becoming|"
-    r"suffering from|struggling with|living with|woman|m[ae]n|women|person|people|someone|somebody|who(?: is| are|"
+    r"suffering from|struggling with|living with|\w+ (?:weeks|months)|woman|m[ae]n|women|person|people|someone|"
+    r"somebody|who(?: is| are|"
     r"'s)?|legally|clinically|severely|morbidly|from|in) ){0,5}",
     "es": r"(?:(?:un|una|unos|unas|el|la|los|las|muy|todavía|aún|ya|también|más|algun[oa]s?|algún|muchas?|muchos|"
     r"tantas?|mujer(?:es)?|hombres?|chic[oa]s?|familias?|persona|personas|gente|madre|padre|solter[oa]s?|joven|"
@@ -106,7 +112,7 @@ _OF_THINGS: Final = re.compile(
 )
 _ENDS_ASKING = re.compile(
     r"(?: (?:and|or|y|o|u) [\w' -]{1,30}| (?:lately|again|too|right now|at night|últimamente|otra vez|"
-    r"también))?[!\s]*\?",
+    r"también))?[!\s]*\?(?!!)",  # "PREGNANT?!" is a headline about somebody
     re.IGNORECASE,
 )
 _ASKED_FOR = re.compile(r" (?:do|did|are|have|would) you(?!\w)", re.IGNORECASE)
@@ -116,7 +122,8 @@ _ONLY_BEFORE: Final = {
         r"\W*(?:(?:still|already|turning|women|men|woman|man|mujeres|hombres|¿ ?tiene) )?$", re.IGNORECASE
     ),
     "trait": re.compile(
-        r"\W*(?:(?:still|feeling|getting|newly|always|too|a|an|the|are|and|or|young|proud|recently|single|es|está|"
+        r"\W*(?:(?:\w+ (?:weeks|months)|still|feeling|getting|newly|always|too|a|an|the|are|and|or|young|proud|"
+        r"recently|single|es|está|"
         r"están|son|siempre|todavía|mujer|hombre|y|o) )*$",
         re.IGNORECASE,
     ),
@@ -127,7 +134,7 @@ _ONLY_BEFORE: Final = {
 
 
 def _named(kinds: dict[str, str]) -> re.Pattern[str]:
-    groups = "|".join(f"(?P<{name}>{words})" for name, words in kinds.items())
+    groups = "|".join(f"(?P<{name}>{spread(words)})" for name, words in kinds.items())
     return re.compile(rf"(?<![\w#@])(?:{groups})(?!\w)", re.IGNORECASE)
 
 
@@ -161,7 +168,9 @@ _IN_A_ROLE: Final = {language: _before(rf"{_AS[language]}{_FILLED[language]}") f
 _YOURS: Final = {language: _before(rf"{_YOUR[language]} {_FILLED[language]}") for language in _LANGUAGES}
 _LIKE_YOU: Final = {language: re.compile(_LIKE[language], re.IGNORECASE) for language in _LANGUAGES}
 _PEOPLE_NEXT: Final = {language: re.compile(rf" {_PERSON[language]}(?!\w)", re.IGNORECASE) for language in _LANGUAGES}
-_FAMILY_NEXT: Final = {language: re.compile(rf" {_FAMILY[language]}(?!\w)", re.IGNORECASE) for language in _LANGUAGES}
+_OWN_NEXT: Final = {
+    language: re.compile(rf" (?:{_FAMILY[language]}|{_HERITAGE})(?!\w)", re.IGNORECASE) for language in _LANGUAGES
+}
 _YOU_NEXT: Final = {language: re.compile(_THEN_YOU[language], re.IGNORECASE) for language in _LANGUAGES}
 _BY_NAME = re.compile(
     rf"(?:^|(?<=[.!?¡¿\n] )|(?<=[.!?¡¿\n]))(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Dd]ear|[Hh]ola|[Qq]uerid[oa]|[Oo]ye),? "
@@ -202,7 +211,7 @@ def _of_trait(text: str, mention: re.Match[str], language: str) -> Span | None:
         tie = _OTHERS[language].search(before)
     if tie is None and _YOU_NEXT[language].match(after):
         tie = _IN_A_ROLE[language].search(before)
-    if tie is None and _FAMILY_NEXT[language].match(after):
+    if tie is None and _OWN_NEXT[language].match(after):
         tie = _YOURS[language].search(before)
     return _tied(mention, before, after, tie, language, "trait")
 

@@ -9,15 +9,21 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from postopt.quality.rules.spreading import spread
+
 _LISTS: Final = {
     "before_after": r"before[- ](?:and|&|vs\.?|/)[- ]?after|before/after|antes y después|el antes y el después",
     "self_perception": r"(?:hate|ashamed of|embarrassed (?:by|about)|sick of|tired of) your (?:body|belly|fat|face|"
     r"skin|weight|nose|thighs|wrinkles|looks)|(?:get rid of|lose|burn) (?:your|that|the) (?:ugly|stubborn|disgusting|"
     r"embarrassing)? ?(?:fat|belly|flab|muffin top|love handles|double chin)|fat and ugly|(?:beach|bikini)[- ]body|"
-    r"perfect (?:body|figure)|your (?:ugly|flabby|disgusting|fat) \w+|too (?:fat|ugly) (?:for|to)\b|(?:odias|"
+    r"perfect (?:body|figure)|(?:pounds|kilos|weight|belly|fat|flab|body|thighs|arms|nose|skin|wrinkles)(?: that)? "
+    r"you (?:really |so )?(?:hate|loathe|can't stand|are ashamed of)|your (?:ugly|flabby|disgusting|fat) \w+|"
+    r"too (?:fat|ugly) (?:for|to)\b|(?:odias|"
     r"te avergüenza|avergonzad[oa] de|hart[oa] de) tu (?:cuerpo|barriga|grasa|cara|piel|peso|nariz)|(?:elimina|"
-    r"pierde|quema|adiós a) (?:esa|tu|la) (?:grasa|barriga|panza|papada)(?: \w+)?|cuerpo (?:perfecto|de playa|"
-    r"de bikini)|operación bikini",
+    r"pierde|quema|adiós a) (?:esa|tu|la) (?:grasa|barriga|panza|papada)(?: \w+)?|(?:kilos|kilitos|michelines|grasa|"
+    r"barriga|"
+    r"panza|papada|cuerpo|arrugas|celulitis|nariz)(?: de más)? que (?:tanto )?(?:odias|detestas|no soportas|"
+    r"te avergüenzan?|te acomplejan?)|cuerpo (?:perfecto|de playa|de bikini)|operación bikini",
     "fake_button": r"[\[\(<【▶►➡👉]\s*(?:click|tap|press|play|buy|download|ok|yes|close|haz clic|pulsa|comprar|"
     r"descargar|cerrar|reproducir)[^\]\)>】\n]{0,20}[\]\)>】]|\[ ?[xX✓✔] ?\] ?(?:yes|no|sí)|(?:click|press|hit|"
     r"tap) (?:the )?(?:like|play|x) button|pulsa (?:el botón de )?(?:me gusta|play)",
@@ -32,7 +38,7 @@ _LISTS: Final = {
     r"secreto)",
 }
 BANS: Final = {
-    name: re.compile(rf"(?<!\w)(?:{words})(?!\w)" if name != "fake_button" else words, re.IGNORECASE)
+    name: re.compile(rf"(?<!\w)(?:{spread(words)})(?!\w)" if name != "fake_button" else words, re.IGNORECASE)
     for name, words in _LISTS.items()
 }
 SAYS: Final = {

@@ -1,4 +1,8 @@
-"""Superlatives and guarantees, which a text may only use if its brief does, in English and Spanish."""
+"""Superlatives, guarantees and what costs nothing, in English and Spanish: only what the brief says may be said.
+
+What is offered free is an offer that the brief has to make. "It is free" and "complimentary" say it in passing, of what
+may be anything, and are no more than a guarantee.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from postopt.quality.rules.spreading import spread
 from postopt.quality.spans import Span
 from postopt.quality.stating.statements import Statements
 
@@ -28,24 +33,37 @@ _GUARANTEE: Final = (
     r"aprobad[oa]s? por|certificad[oa]s?|resultados (?:inmediatos|asegurados)|nunca falla|hasta agotar existencias|"
     r"cura(?:n)? (?:el|la|los|las)"
 )
-_FREE: Final = (
-    r"(?:for|is|are|it's|completely|totally|absolutely|100 ?%) free|free (?:of charge|shipping|delivery|trial|gift|"
-    r"sample|returns|entry|admission|parking|of cost)|no (?:extra )?charge|at no cost|complimentary|gratis|"
-    r"gratuit[oa]s?|sin (?:cargo|coste|costo)|envío gratuito"
+_OFFERED: Final = (
+    r"(?:for|completely|totally|absolutely|100 ?%|eats?|drinks?|stays?|travels?|rides?|gets? in|one|second|third) free|"
+    r"free (?:of (?:charge|cost)|shipping|delivery|trials?|gifts?|samples?|returns|entry|entrance|admission|parking|"
+    r"tickets?|upgrades?|installation|consultations?|quotes?|estimates?|refills?|fitting|lessons?|class(?:es)?|"
+    r"sessions?|workshops?|downloads?|e-?books?|guides?|wi-?fi|breakfast|lunch|dinner|meals?|desserts?|drinks?|"
+    r"coffees?|teas?|cakes?|months?|weeks?|(?:[^\W\d_]+ )?with (?:every|each|any|your))|gratis|"
+    r"(?<!violencia )gratuit[oa]s?|sin (?:cargo|coste|costo)"
 )
+_IN_PASSING: Final = r"(?:is|are|it's) free(?! (?:of|from|to))|no (?:extra )?charge|at no cost|complimentary"
+_FREE: Final = rf"{_OFFERED}|{_IN_PASSING}"
+_FREE_WORDS: Final = ("free", "grat", "sin c")
 _KINDS: Final = (
-    ("superlative", re.compile(rf"(?<![\w-])(?:{_SUPERLATIVE})(?![\w-])", re.IGNORECASE)),
-    ("guarantee", re.compile(rf"(?<![\w-])(?:{_GUARANTEE}|{_FREE})(?![\w-])", re.IGNORECASE)),
+    ("superlative", re.compile(rf"(?<![\w-])(?:{spread(_SUPERLATIVE)})(?![\w-])", re.IGNORECASE)),
+    ("guarantee", re.compile(rf"(?<![\w-])(?:{spread(f'{_GUARANTEE}|{_IN_PASSING}')})(?![\w-])", re.IGNORECASE)),
+    ("offer", re.compile(rf"(?<![\w-])(?:{_OFFERED})(?![\w-])", re.IGNORECASE)),
 )
 _AT_NO_PRICE = re.compile(_FREE, re.IGNORECASE)
 # What a brief says that costs nothing may be called free in any of these words.
-_COSTS_NOTHING = re.compile(rf"(?<!\w)(?:{_FREE}|free(?! time)|[$€£]\s?0|s/ ?0|no pagan?)(?!\w|[.,]\d)", re.IGNORECASE)
+_COSTS_NOTHING = re.compile(
+    rf"(?<![\w-])(?<!feel )(?:{_FREE}|free(?![ -](?:time|range|spirit|from))|[$€£]\s?0|s/ ?0|no pagan?)(?!\w|[.,]\d)",
+    re.IGNORECASE,
+)
 
 
 def boasts(text: str, stated: Statements) -> Iterator[tuple[str, Span]]:
-    """Yield each "superlative" and "guarantee" that the brief does not state, and its place."""
+    """Yield each "superlative", "guarantee" and "offer" that the brief does not state, and its place."""
     free = None
+    lowered = text.casefold()
     for kind, expression in _KINDS:
+        if kind == "offer" and not any(word in lowered for word in _FREE_WORDS):
+            continue
         for match in expression.finditer(text):
             if stated.says(match[0]):
                 continue
