@@ -85,6 +85,17 @@ class TestBrokenFacts:
         assert broken(text, Brief(topic="Bread", facts={"day": "Saturday 7 March 2026"})) == {"day": place}
 
     @pytest.mark.parametrize(
+        ("text", "place"),
+        [
+            ("Open 9 March – 28 June", "9 March – 28 June"),
+            ("Open 6 March – 29 June", "6 March – 29 June"),
+            ("Open March 6 – June 29", "March 6"),  # nothing that cuts the second day in two
+        ],
+    )
+    def test_the_place_of_a_range_cuts_no_date(self, text, place):
+        assert broken(text, Brief(topic="Show", facts={"open": "6 March – 28 June"})) == {"open": place}
+
+    @pytest.mark.parametrize(
         ("language", "value", "text", "same"),
         [
             ("en-US", "3/4/2026", "March 4, 2026", True),

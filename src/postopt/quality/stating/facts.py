@@ -104,7 +104,12 @@ def _variant(text: str, value: str, stated: Statements) -> Span | None:
     only = figures(value)
     if parts := dates_of(value):
         other = other_date(text, parts, stated)
-        return other if near is None or (other is not None and overlap(near, other)) else near
+        if near is None or other is None:
+            return near or other
+        # The wider of two that overlap, if it cuts no date: of "9 March - 28 June" the first day is only a part.
+        dates = [figure.span for figure in figures(text) if figure.kind == "date" and overlap(figure.span, near)]
+        wider = all(near[0] <= start and end <= near[1] for start, end in (other, *dates))
+        return other if overlap(near, other) and not wider else near
     # A fact that is more than its figure ("£22 per person") is not repaired by replacing the figure alone.
     if len(only) != 1 or not _is_whole(value, only[0]):
         return near
