@@ -145,7 +145,7 @@ class FeatureSet:
         Raises:
             ValueError: a text or language is no str, or there are not as many languages as texts.
         """
-        texts = [_checked(text) for text in check_items("texts", texts, "texts")]
+        texts = _checked_all(check_items("texts", texts, "texts"))
         given = _places(languages, len(texts))
         parts = [self._part(texts[start:end], given[start:end]) for start, end in _cut(texts)]
         values, tokens, lengths, places = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -160,7 +160,7 @@ class FeatureSet:
         Raises:
             ValueError: a text is no str.
         """
-        texts = [normal(_checked(text)) for text in texts]
+        texts = [normal(text) for text in _checked_all(texts)]
         table = self._table(idle := self._idle)
         parts = [table.read(texts[start:end]) for start, end in _cut(texts)]
         numbers = np.concatenate([part.numbers for part in parts])
@@ -174,7 +174,8 @@ class FeatureSet:
         table = self._table(idle := self._idle)
         numbers, lengths, distinct = table.read(texts)
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        sizes = np.array([[len(text) for text in texts], [text.count("\n") for text in texts], lengths, distinct])
+        lines = [text.count("\n") for text in texts]
+        sizes = np.array([list(map(len, texts)), lines, lengths, distinct])
         values, places = values_of_batch(table, numbers, offsets, sizes, given)
         tokens = table.arrays().hashes[numbers]
         self._give_back(table, idle)
@@ -199,6 +200,10 @@ def _checked(text: str) -> str:
     return text
 
 
+def _checked_all(texts: Sequence[str]) -> Sequence[str]:
+    return texts if set(map(type, texts)) == {str} else [_checked(text) for text in texts]
+
+
 def _places(languages: Sequence[str | None] | None, n: int) -> Places:
     if languages is None:
         return np.full(n, -1, np.int8)
@@ -211,10 +216,13 @@ def _places(languages: Sequence[str | None] | None, n: int) -> Places:
 def _cut(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Yield where parts of about `_CHUNK` characters begin and end; one, and empty, if there are no texts."""
     start = size = 0
+    if sum(map(len, texts)) < _CHUNK:
+        yield 0, len(texts)
+        return
     for end, text in enumerate(texts):
         size += len(text)
         if size >= _CHUNK:
             yield start, end + 1
             start, size = end + 1, 0
-    if start < len(texts) or not texts:
+    if start < len(texts):
         yield start, len(texts)
