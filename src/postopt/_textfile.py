@@ -8,11 +8,11 @@ import lzma
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, Any, TextIO
 
 from postopt.errors import PostoptError
 
-OPENERS: Mapping[str, Callable[..., TextIO]] = {".gz": gzip.open, ".xz": lzma.open}
+OPENERS: Mapping[str, Callable[..., IO[Any]]] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 @contextmanager
@@ -22,8 +22,25 @@ def opened(path: Path, error: type[PostoptError]) -> Iterator[TextIO]:
     Raises:
         PostoptError: of the type `error`, when it cannot be opened, or later read, decoded or parsed as CSV.
     """
+    name = path.name or str(path)
     try:
-        with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8-sig", newline="") as file:
+        with OPENERS.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig", newline="") as file:
             yield file
-    except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, csv.Error) as cause:
-        raise error(f"{path.name} cannot be read: {cause}") from cause
+    except UnicodeDecodeError as cause:
+        raise error(f"{name} cannot be read: it is not UTF-8{_first_other(path)}") from cause
+    except (OSError, EOFError, lzma.LZMAError, csv.Error) as cause:
+        why = getattr(cause, "strerror", None) or cause
+        raise error(f"{name} cannot be read: {why}") from cause
+
+
+def _first_other(path: Path) -> str:
+    """Return where the first line stands that is not UTF-8, in words; a decoder takes many lines at a time."""
+    if not path.is_file():  # a pipe is read once
+        return ""
+    with OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f" (line {number})"
+    return ""

@@ -47,7 +47,7 @@ def model(run, tmp_path):
     past = write(tmp_path / "past.jsonl", 0, 200)
     status, out, _ = run("predict", "fit", past, "--out", tmp_path / "model", *COLUMNS)
     assert status == 0
-    assert out.startswith("Learned from 200 posts of 1 pages")
+    assert out.startswith("Learned from 200 posts of 1 page;")
     return tmp_path / "model"
 
 
@@ -70,6 +70,24 @@ class TestFit:
         assert status == 2
         assert "none.csv cannot be read" in errors
 
+    @pytest.mark.parametrize(
+        ("text", "fault", "mended_by"),
+        [
+            ("text,page\na,b\n", "p.csv, line 2: no column 'published'; there are text, page", "--column published="),
+            ("text,published\na,2026-05-01T07:00Z\n", "p.csv, line 2: no column 'outcome'", "--outcome NAME"),
+            ("text,published,outcome\na,,5\n", "p.csv, line 2, column published: there is nothing; a time", ""),
+            ("text,published,outcome\na,2026-05-01T07:00,5\n", "p.csv, line 2, column published: ", "--zone Europe"),
+            ("text,published,outcome\na,2026-05-01T07:00Z,-5\n", "p.csv, line 2, column outcome: '-5'; a count", ""),
+            ("text;published;outcome\na;2026-05-01T07:00Z;1.234\n", "p.csv, line 2, column outcome: '1.234'", ""),
+        ],
+    )
+    def test_a_row_that_nothing_can_be_learned_from_is_named(self, run, tmp_path, text, fault, mended_by):
+        (tmp_path / "p.csv").write_text(text, "utf-8")
+        status, _, errors = run("predict", "fit", tmp_path / "p.csv", "--out", tmp_path / "m")
+        assert status == 2
+        assert errors.startswith(f"postopt predict fit: {fault}")
+        assert mended_by in errors
+
     @pytest.mark.parametrize("renamed", ["text", "text=", "txt=message", "=message"])
     def test_a_column_that_no_post_has(self, run, renamed, capsys):
         with pytest.raises(SystemExit) as left:
@@ -84,7 +102,8 @@ class TestEvaluate:
         status, out, _ = run("predict", "evaluate", later, "--model", model, *COLUMNS)
         assert status == 0
         assert "AUC, above the page's median" in out
-        assert "On 100 posts of 1 page the predictions are better than the page's median" in out
+        assert "On 100 posts of 1 page the predictions are better than the page's median" in out.replace("\n", " ")
+        assert max(map(len, out.splitlines())) <= 80
 
     def test_json_holds_the_figures(self, run, model, tmp_path):
         later = write(tmp_path / "later.jsonl", 200, 300)
@@ -121,8 +140,9 @@ class TestExplain:
         status, out, _ = run("predict", "explain", drafts, "--model", model, *COLUMNS[:2], *COLUMNS[4:])
         assert status == 0
         lines = out.splitlines()
-        assert lines[0].split()[:3] == ["post", "median", "interval"]
-        assert [line.split()[0] for line in lines[1:4]] == ["p200", "p201", "p202"]
+        assert lines[0].split() == ["post", "median", "interval", "above", "text"]
+        assert [line.split()[0] for line in lines if line.startswith("p2")] == ["p200", "p201", "p202"]
+        assert all("Our " in line for line in lines if line.startswith("p2"))
         assert "90 are to lie within their intervals" in out
         assert "associations" in out
 
@@ -136,11 +156,36 @@ class TestExplain:
         assert all(one["low"] <= one["median"] <= one["high"] for one in said)
         assert all(one["reasons"] for one in said)
 
+    @pytest.mark.parametrize("width", [60, 80, 200])
+    def test_the_table_is_as_wide_as_the_terminal_and_has_the_text(self, run, model, tmp_path, monkeypatch, width):
+        monkeypatch.setenv("COLUMNS", str(width))
+        draft = {"id": "d" * 99, "message": "Our free\ttickets\x1b[31m " * 30, "page": "bakery", "language": "en"}
+        (tmp_path / "drafts.jsonl").write_text(json.dumps(draft), "utf-8")
+        _, out, _ = run("predict", "explain", tmp_path / "drafts.jsonl", "--model", model, *COLUMNS[:2])
+        assert max(map(len, out.splitlines())) <= width
+        assert "\x1b" not in out
+        assert "Our free" in out
+        assert "…" in out.splitlines()[1]
+
+    def test_json_gives_all_posts_and_a_table_says_what_it_left_out(self, run, model, tmp_path):
+        drafts = write(tmp_path / "drafts.jsonl", 200, 213)
+        line = ("predict", "explain", drafts, "--model", model, *COLUMNS[:2], *COLUMNS[4:])
+        status, out, errors = run(*line, "--json")
+        assert (status, len(out.splitlines()), errors) == (0, 13, "")
+        status, out, errors = run(*line)
+        assert (status, sum(line.startswith("p2") for line in out.splitlines())) == (0, predict.SHOWN)
+        assert errors.startswith("The first 10 posts; --limit N")
+        assert run(*line, "--limit", 13)[2] == ""
+        drafts.write_text(drafts.read_text("utf-8") + "\n{", "utf-8")
+        assert run(*line, "--limit", 13)[0] == 0
+        assert run(*line, "--json", "--limit", 4)[2].startswith("The first 4 posts")
+
     def test_no_posts_are_no_error(self, run, model, tmp_path):
         (tmp_path / "none.jsonl").write_text("", "utf-8")
-        status, out, _ = run("predict", "explain", tmp_path / "none.jsonl", "--model", model)
+        status, out, errors = run("predict", "explain", tmp_path / "none.jsonl", "--model", model)
         assert status == 0
         assert out.startswith("post")
+        assert errors == f"postopt predict explain: no posts in {tmp_path / 'none.jsonl'}\n"
 
 
 @pytest.mark.parametrize("value", ["-1", "0", "x", "1.5", "1_000", "nan", "", "9" * 30])

@@ -3,12 +3,15 @@
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import postopt.__main__
 
 
 def command(*arguments):
@@ -59,6 +62,59 @@ def test_a_reader_that_stops_early_is_no_error(tmp_path, source):
     assert done.returncode == 141
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.parametrize("line", ["score posts.jsonl", "score posts.jsonl --json", "wisdom clear", "doctor"])
+def test_any_command_ends_quietly_where_nobody_reads_on(tmp_path, line):
+    (tmp_path / "posts.jsonl").write_text('{"text": "Our  bread."}\n' * 300)
+    read, write = os.pipe()
+    os.close(read)
+    environment = {**os.environ, "POSTOPT_WISDOM": str(tmp_path / "wisdom.json")}
+    try:
+        done = subprocess.run(
+            command(*line.split()), stdout=write, stderr=subprocess.PIPE, cwd=tmp_path, env=environment, check=False
+        )
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the shell of POSIX")
+@pytest.mark.parametrize("closed", [">&-", "<&- >&-", ">&- 2>&-"])
+@pytest.mark.parametrize("line", ["score posts.jsonl", "write --topic Bread -n 1 --json", "write --topic Bread -n 1"])
+def test_an_output_that_is_closed_is_no_fault(tmp_path, line, closed):
+    (tmp_path / "posts.jsonl").write_text('{"text": "Bread."}\n')
+    shell = f"{shlex.join(command(*line.split()))} {closed}"
+    done = subprocess.run(shell, shell=True, stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("line", ["score posts.jsonl", "doctor"])
+def test_an_output_that_is_full_is_said(tmp_path, line):
+    (tmp_path / "posts.jsonl").write_text('{"text": "Bread."}\n')
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command(*line.split()), stdout=full, stderr=subprocess.PIPE, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"postopt")
+    assert done.stderr.endswith(b"No space left on device\n")
+
+
+def test_a_report_in_ascii(tmp_path):
+    (tmp_path / "posts.jsonl").write_text('{"id": "é─\\ud800", "text": "Bread."}\n', "utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    score = command("score", str(tmp_path / "posts.jsonl"))
+    done = subprocess.run(score, capture_output=True, env=environment, check=True)
+    assert done.stdout.startswith(b"-- ?-?: may be published")
+
+
+def test_an_interrupt_while_the_commands_load_ends_quietly(monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("postopt.cli.main", interrupted)
+    assert postopt.__main__.main() == 130
 
 
 def test_an_output_that_knows_ascii_only():

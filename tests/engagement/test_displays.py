@@ -1,5 +1,7 @@
 import math
+from datetime import UTC, datetime
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -41,9 +43,22 @@ class TestWhatThereIsToSee:
         assert (display.curve.observed < display.high).all()
 
     def test_a_certain_probability_is_in_the_last_bin(self):
-        display = ReliabilityDisplay.from_predictions([True, False], [1.0, 0.0])
+        display = ReliabilityDisplay.from_predictions([True, False], [1.0, 0.0], bins=10)
         assert display.curve.predicted.tolist() == [0.0, 1.0]
         assert display.ece == 0
+
+    @pytest.mark.parametrize("display", [CalibrationDisplay, ReliabilityDisplay])
+    @pytest.mark.parametrize(("n", "bins"), [(1, 1), (19, 1), (30, 3), (99, 9)])
+    def test_of_few_predictions_there_are_fewer_bins(self, display, n, bins):
+        p = np.linspace(0.01, 0.99, n)
+        assert len(display.from_predictions(p > 0.5, p).curve.n) == bins
+        assert len(display.from_predictions(p > 0.5, p, bins=n).curve.n) == n
+
+    def test_times_are_datetimes_or_seconds(self):
+        outcomes, low, high, times, _ = bounds(300)
+        stamps = [datetime.fromtimestamp(time, ZoneInfo("America/New_York")) for time in times.tolist()]
+        by_seconds = CoverageDisplay.from_predictions(outcomes, low, high, published=times)
+        assert CoverageDisplay.from_predictions(outcomes, low, high, published=stamps).shares == by_seconds.shares
 
     def test_coverage_by_day(self):
         outcomes, low, high, times, _ = bounds()
@@ -125,7 +140,7 @@ class TestRefusals:
             display.from_predictions(happened, p)
 
     @pytest.mark.parametrize("display", [CalibrationDisplay, ReliabilityDisplay])
-    @pytest.mark.parametrize("bins", [0, -1, 1.5, None, "x", 1001, pytest.param(10**400, id="huge")])
+    @pytest.mark.parametrize("bins", [0, -1, 1.5, "x", 1001, pytest.param(10**400, id="huge")])
     def test_bins_that_cannot_be(self, display, bins):
         with pytest.raises(ValueError, match=r"bins is .*; an int, 1"):
             display.from_predictions([1], [0.5], bins=bins)
@@ -165,6 +180,9 @@ class TestRefusals:
             (([], [], []), {"pages": []}), (([1], [0], [2]), {"pages": ["a", "b"]}),
             (([1], [0, 0], [2]), {"pages": ["a"]}), (([1], [0], [math.nan]), {"pages": ["a"]}),
             (([1], [0], [2]), {"published": [-1e12]}), (([1], [0], [2]), {"published": [1e12]}),
+            (([1], [0], [2]), {"published": [datetime(2026, 5, 1, tzinfo=UTC).replace(tzinfo=None)]}),
+            (([1, 1], [0, 0], [2, 2]), {"published": [5, datetime(2026, 5, 1, tzinfo=UTC)]}),
+            (([1], [0], [2]), {"published": 5}),
             (([1], [0], [2]), {"published": ["now"]}), (([1], [0], [2]), {"published": [[1, 2], [3]]}),
             (([1], [0], [2]), {"pages": 5}), (([1], [0], [2]), {"pages": "a"}), (([1], [0], [2]), {"pages": [[]]}),
             ((None, [0], [2]), {"pages": ["a"]}), (([[1, 2], [3]], [0], [2]), {"pages": ["a"]}),
@@ -204,6 +222,22 @@ class TestDrawing:
         for display, axes in zip(self.displays(), figure.subplots(2, 2).ravel(), strict=True):
             assert display.plot(ax=axes).ax_ is axes
             assert display.figure_ is figure
+
+    @pytest.mark.parametrize("n", [1, 3])
+    def test_one_page_or_day_is_drawn_with_its_number_once(self, n):
+        for settings in ({"pages": ["a"] * n}, {"published": [0] * n}):
+            display = CoverageDisplay.from_predictions([1] * n, [0] * n, [2] * n, **settings).plot()
+            display.figure_.canvas.draw()
+            labels = [label.get_text() for label in display.ax_.get_xticklabels(which="both") if label.get_text()]
+            assert len(set(labels)) == len(labels)
+
+    def test_nothing_is_written_over_points_and_no_point_is_cut(self):
+        few = CalibrationDisplay.from_predictions([1, 0, 1], [0.9, 0.2, 0.4], bins=3)
+        for display in (*self.displays(), few):
+            axes = display.plot().ax_
+            display.figure_.canvas.draw()
+            assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+        assert not any(line.get_clip_on() for line in few.ax_.lines if line.get_marker() == "o")
 
     def test_no_state_of_pyplot_is_touched(self):
         import sys

@@ -63,6 +63,54 @@ class TestCSV:
         with pytest.raises(PostDataError, match="line 4: not as many fields"):
             next(posts)
 
+    @pytest.mark.parametrize("mark", [",", ";", "\t"])
+    def test_cells_are_separated_by_what_the_header_has_most_of(self, tmp_path, mark):
+        lines = ("id", '"note, or; two"', "text", "page"), ("1", "x", '"Bread, cake; and\ttea"', "bakery")
+        path = write(tmp_path, "posts.csv", "".join(mark.join(line) + "\n" for line in lines))
+        (post,) = read_post_file(path)
+        assert post == {"id": "1", "text": "Bread, cake; and\ttea", "page": "bakery"}
+
+    @pytest.mark.parametrize("name", ["posts.CSV", "posts.Csv.GZ", "posts.tsv"])
+    def test_names_may_end_in_capitals(self, tmp_path, name):
+        data = gzip.compress(b"text\nBread\n") if name.endswith("GZ") else b"text\nBread\n"
+        (post,) = read_post_file(write(tmp_path, name, data))
+        assert post["text"] == "Bread"
+
+    def test_headings_may_differ_in_case_and_blanks(self, tmp_path):
+        path = write(tmp_path, "posts.csv", "ID, Text ,Message,Likes\n7,Bread,Cake,3\n")
+        (post,) = read_post_file(path, outcome="likes")
+        assert post == {"id": "7", "text": "Bread", "outcome": 3}
+        (post,) = read_post_file(path, columns={"text": "message"})
+        assert post["text"] == "Cake"
+
+    def test_a_heading_that_is_exact_goes_before_one_that_is_alike(self, tmp_path):
+        (post,) = read_post_file(write(tmp_path, "posts.csv", "Text,text\nCake,Bread\n"))
+        assert post["text"] == "Bread"
+
+
+class TestFaults:
+    def test_a_malformed_row_is_told_and_left_out(self, tmp_path):
+        rows = ['{"text": "a"}', "{", '{"text": 5}', "{}", '{"text": "b"}']
+        told = []
+        path = write(tmp_path, "posts.jsonl", "\n".join(rows))
+        posts = list(read_post_file(path, on_fault=lambda name, error: told.append((name, str(error)))))
+        assert [post["id"] for post in posts] == ["line-1", "line-5"]
+        assert [name for name, _ in told] == ["line-2", "line-3", "line-4"]
+        assert all(f"posts.jsonl, {name.replace('-', ' ')}" in error for name, error in told)
+
+    def test_a_row_of_too_few_cells_is_told(self, tmp_path):
+        told = []
+        path = write(tmp_path, "posts.csv", "text,page\na,b\nc\nd,e\n")
+        posts = list(read_post_file(path, on_fault=lambda name, _: told.append(name)))
+        assert ([post["text"] for post in posts], told) == (["a", "d"], ["line-3"])
+
+    @pytest.mark.parametrize(
+        ("name", "text"), [("a.csv", b"page\nx\ny\n"), ("a.csv", b"text\n\xff\n"), ("a.csv", b'text\n"a')]
+    )
+    def test_what_is_wrong_with_all_of_a_file_ends_it(self, tmp_path, name, text):
+        with pytest.raises(PostDataError):
+            list(read_post_file(write(tmp_path, name, text), on_fault=lambda *_: None))
+
 
 class TestJSONLines:
     def test_each_line_is_a_post_and_blank_lines_are_none(self, tmp_path):
@@ -98,7 +146,18 @@ class TestRefusals:
             (HEADER + ROW.replace(",12", ',"1,000"'), {}, "line 3, column outcome: '1,000'; a count is needed"),
             ("text,outcome,text\na,1,b\n", {}, r"posts\.csv, line 1: two columns are called 'text'"),
             ("text,likes,likes\n", {"outcome": "likes"}, r"posts\.csv, line 1: two columns are called 'likes'"),
-            (b"text\n\xff\xfe\n", {}, "cannot be read"),
+            (b"text\n\xff\xfe\n", {}, r"posts\.csv cannot be read: it is not UTF-8 \(line 2\)"),
+            ("text\nBread\n".encode("utf-16"), {}, r"it is not UTF-8 \(line 1\)"),
+            (HEADER + ROW.replace(",12", ",1.234"), {}, "line 3, column outcome: '1.234'; a count is needed"),
+            (HEADER + ROW.replace(",12", ",-1"), {}, "line 3, column outcome: '-1'; a count is needed"),
+            (
+                HEADER + ROW.replace(",12", ","),
+                {"needed": ["outcome"]},
+                "line 3, column outcome: ''; a count is needed",
+            ),
+            ("text\na\n", {"needed": ["published"]}, "line 2: no column 'published'; there are text"),
+            ("text,published\na,\n", {"needed": ["published"]}, "line 2, column published: there is nothing; a time"),
+            ("Text,TEXT\na,b\n", {}, "line 2: no column 'text'; there are Text, TEXT"),
             ('text\n"open', {}, "cannot be read"),
         ],
     )
@@ -146,6 +205,8 @@ class TestRefusals:
             ({"outcome": 5}, "outcome is 5; the name of a column"), ({"outcome": ["a"]}, "outcome is .*; the name"),
             ({"zone": 5}, "zone is 5; a name such as"), ({"zone": ["UTC"]}, "zone is .*; a name such as"),
             ({"zone": ""}, "zone is ''; a name such as"),
+            ({"needed": ["when"]}, "needed names 'when'; a post has id"),
+            ({"on_fault": 5}, "on_fault is 5; a function"),
         ],
     )  # fmt: skip
     def test_options_of_another_type_are_refused_at_once(self, options, message):

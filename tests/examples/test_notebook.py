@@ -1,6 +1,7 @@
 """The notebooks run as they stand: on the invented data beside them, and on the real ones where they are."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,24 @@ def test_it_runs_on_invented_posts_and_is_better_than_the_pages_median(monkeypat
 def test_it_runs_on_real_tests(shared_data, monkeypatch):
     said = said_by(HEADLINES, "POSTOPT_TESTS", shared_data / "ab" / "upworthy_open.csv.gz", monkeypatch)
     assert "clicks over" in said
+
+
+def figures_of_real_posts(said):
+    """Return AUC, coverage and R2 of later posts and of other pages, as the last section prints them."""
+    section = said[said.index("later posts of the same pages") :]
+    row = re.compile(r"^(?:AUC, .*?|coverage, to be .*?|R2) {3,}([0-9.]+)", re.MULTILINE)
+    return [float(figure) for figure in row.findall(section)]
+
+
+@pytest.mark.long
+@pytest.mark.shared_data
+def test_the_figures_of_real_posts_are_those_that_it_shows(shared_data, monkeypatch):
+    monkeypatch.setenv("POSTOPT_REAL_POSTS", str(shared_data / "engagement" / "facebook_pages_2016.csv.gz"))
+    cells = json.loads((EXAMPLES / POSTS).read_text("utf-8"))["cells"]
+    shown = "".join("".join(output.get("text", "")) for cell in cells for output in cell.get("outputs", ()))
+    now = figures_of_real_posts(said_by(POSTS, "POSTOPT_POSTS", EXAMPLES / "page_posts.csv", monkeypatch))
+    assert len(now) == 6
+    assert now == pytest.approx(figures_of_real_posts(shown), abs=0.01)
 
 
 @pytest.mark.parametrize("name", [HEADLINES, POSTS])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from statistics import fmean
 
 from postopt.caching.replay.compare import Comparison, compare
 from postopt.caching.replay.trace import Trace, read_tokens, read_trace
+from postopt.cli.refusal import refuse
 from postopt.errors import CacheValueError
 
 OURS = "density"
@@ -74,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
         tokens = read_tokens(args.tokens) if args.tokens else None
         traces = [read_trace(path) for path in args.trace]
     except (CacheValueError, OSError) as error:
-        print(f"postopt bench cache: {error}", file=sys.stderr)
-        return 2
+        return refuse("bench cache", error)
     if tokens:
         traces = [trace.with_tokens(tokens, seed=args.seed) for trace in traces]
     results = [(trace, list(_comparisons(trace, args.sizes, quiet=args.json))) for trace in traces]

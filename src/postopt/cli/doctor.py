@@ -6,11 +6,11 @@ import argparse
 import json
 import os
 import platform
-import sys
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from postopt.cli.refusal import refuse
 from postopt.engine import OptimizedEngine
 from postopt.engine.catalog import ROLES
 from postopt.engine.overrides import all_candidates
@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
         engine = OptimizedEngine(rigor="measure" if args.measure else "wisdom_only")
         report = _report(engine, args)
     except BackendError as error:
-        hint = f"\n{error.hint}" if error.hint else ""
-        print(f"postopt doctor: {error}{hint}", file=sys.stderr)
-        return 1
+        return refuse("doctor", error, status=1)
     facts = _facts(engine)
     if args.json:
         print(json.dumps({**facts, **report.to_dict(), "notes": list(report.notes)}, indent=2))

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from postopt.cli import bench, doctor, experiments, learn, predict, score, wisdom, write
+from postopt.cli.streams import usable_streams
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,17 +19,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: with 2 for arguments that cannot be used, with 0 after --help and --version.
     """
-    args = _parser().parse_args(argv)
     try:
-        status: int = args.func(args)
-        sys.stdout.flush()
+        with usable_streams():
+            args = _parser().parse_args(argv)
+            status: int = args.func(args)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:
-        # Whoever read us has read enough. The interpreter flushes once more at exit: into nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _print_no_more()  # whoever read us has read enough
         return 128 + 13  # SIGPIPE, which not every platform has, as a shell reports it
+    except OSError as error:  # a full disk, say: what commands read and write themselves they answer for
+        print(f"postopt: {error}", file=sys.stderr)
+        _print_no_more()
+        return 2
     return status
+
+
+def _print_no_more() -> None:
+    # The interpreter flushes once more at exit: into nowhere.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class _Version(argparse.Action):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postopt.cli.refusal import refuse
 from postopt.cli.table import table
 from postopt.errors import ExperimentError, MissingDependencyError, UnknownExperimentError
 from postopt.experiments import Experiment, ExperimentStore
@@ -55,9 +55,7 @@ def run(args: argparse.Namespace) -> int:
                 return _list(store, as_json=args.json)
             return _show(Experiment.reopen(args.name, store=store), args)
     except (ExperimentError, MissingDependencyError, OSError, ValueError) as error:
-        hint = getattr(error, "hint", "")
-        print(f"postopt experiments {args.action}: {error}" + (f"\n{hint}" if hint else ""), file=sys.stderr)
-        return 2
+        return refuse(f"experiments {args.action}", error)
 
 
 def _list(store: ExperimentStore, *, as_json: bool) -> int:

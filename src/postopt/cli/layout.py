@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 import unicodedata
 
@@ -9,6 +10,11 @@ from postopt.types import Posts
 
 MAX_WIDTH = 88
 """Columns beyond which lines of prose become hard to read."""
+
+
+def columns() -> int:
+    """Return the width of the terminal; 80 where there is none, and no COLUMNS in the environment."""
+    return shutil.get_terminal_size().columns
 
 
 def layout(posts: Posts, width: int | None) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from postopt.cli.refusal import refuse
 from postopt.errors import MissingDependencyError, ReplayError
 
 if TYPE_CHECKING:
@@ -81,9 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
             draw_replay(reports).savefig(args.plot)
     except (ReplayError, MissingDependencyError, OSError, ValueError) as error:
-        hint = getattr(error, "hint", "")
-        print(f"postopt learn replay: {error}" + (f"\n{hint}" if hint else ""), file=sys.stderr)
-        return 2
+        return refuse("learn replay", error)
     if args.json:
         print(json.dumps([report.to_dict() for report in reports], indent=2))
     else:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
+
+from postopt.errors import PostDataError
 
 KEYS = ("id", "text", "title", "page", "type", "language", "published")
 """Those of `engagement.postfile`, said here so that other commands need not load numpy."""
@@ -33,8 +35,13 @@ def add_post_options(command: argparse.ArgumentParser, *, outcome: bool) -> None
         )
 
 
-def read_posts_of(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Return the posts that the options name.
+def read_posts_of(
+    args: argparse.Namespace,
+    *,
+    needed: Collection[str] = (),
+    on_fault: Callable[[str, PostDataError], object] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Return the posts that the options name; `needed` and `on_fault` are those of `read_post_file`.
 
     Raises:
         PostDataError: the file cannot be read.
@@ -42,7 +49,9 @@ def read_posts_of(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     from postopt.engagement.postfile import read_post_file  # noqa: PLC0415 - only where it is needed
 
     outcome = getattr(args, "outcome", None)
-    return read_post_file(args.file, columns=dict(args.column), outcome=outcome, zone=args.zone)
+    return read_post_file(
+        args.file, columns=dict(args.column), outcome=outcome, zone=args.zone, needed=needed, on_fault=on_fault
+    )
 
 
 def _renamed(text: str) -> tuple[str, str]:

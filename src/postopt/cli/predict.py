@@ -7,14 +7,16 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from postopt.cli.layout import columns, printable
 from postopt.cli.posts import add_post_options, read_posts_of
-from postopt.cli.table import table
+from postopt.cli.refusal import refuse
 from postopt.errors import MissingDependencyError, ModelError, PostDataError
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ Learn from past posts how a post may do. `fit` learns and writes a model;
 `evaluate` goes through later posts in the order of time, predicts each before
 its outcome is known (a day after it was published) and says how well that
 went; `explain` predicts posts and says why."""
+
+SHOWN = 10
+"""Posts of a table, unless told otherwise; arbitrary."""
+_INDENT = "    "
+_LONGEST_ID = 20
+_OF_THE_PAST = ("published", "outcome")
 
 _EPILOG = """\
 example, with columns of other names:
@@ -64,7 +72,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         if name == "evaluate":
             command.add_argument("--plot", type=Path, metavar="FILE.png", help="write a picture of it, too")
         if name == "explain":
-            command.add_argument("--limit", type=_whole(1), default=10, metavar="N", help="most posts (default 10)")
+            most = f"most posts (default {SHOWN}; with --json all)"
+            command.add_argument("--limit", type=_whole(1), metavar="N", help=most)
         command.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -83,51 +92,65 @@ def run(args: argparse.Namespace) -> int:
     try:
         step(args)
     except (PostDataError, ModelError, MissingDependencyError, OSError, ValueError) as error:
-        hint = getattr(error, "hint", "")
-        print(f"postopt predict {args.action}: {error}" + (f"\n{hint}" if hint else ""), file=sys.stderr)
-        return 2
+        return refuse(f"predict {args.action}", error)
     return 0
 
 
 def _fit(args: argparse.Namespace) -> None:
     from postopt.engagement import EngagementPredictor  # noqa: PLC0415 - it loads numpy
 
-    posts = list(read_posts_of(args))
+    posts = list(read_posts_of(args, needed=_OF_THE_PAST))
     predictor = EngagementPredictor(seed=args.seed).fit(posts)
     predictor.save(args.out)
     pages = len({post.get("page") for post in posts})
     if args.json:
         print(json.dumps({"posts": len(posts), "pages": pages, "model": str(args.out)}))
     else:
-        print(f"Learned from {len(posts):,} posts of {pages:,} pages; the model is in {args.out}.")
+        of = f"{pages:,} page{'' if pages == 1 else 's'}"
+        print(f"Learned from {len(posts):,} posts of {of}; the model is in {args.out}.")
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    evaluation = _load(args.model).evaluate(read_posts_of(args))
+    evaluation = _load(args.model).evaluate(read_posts_of(args, needed=_OF_THE_PAST))
     if args.plot is not None:
         from postopt.engagement.evaluating.matplotlib import draw  # noqa: PLC0415 - needs an optional library
 
         draw(evaluation).savefig(args.plot)
-    print(json.dumps(evaluation.to_dict(), indent=2) if args.json else evaluation)
+    if args.json:
+        print(json.dumps(evaluation.to_dict(), indent=2))
+    else:
+        print("\n".join(_wrapped(line, columns()) for line in str(evaluation).splitlines()))
+
+
+def _wrapped(line: str, width: int) -> str:
+    """Wrap a sentence, or a row of a table below its last cell."""
+    cell = re.match(r"\S+( \S+)*  +", line)
+    return textwrap.fill(line, width, subsequent_indent=" " * (cell.end() if cell else 0))
 
 
 def _explain(args: argparse.Namespace) -> None:
-    posts = list(islice(read_posts_of(args), args.limit))
+    posts = read_posts_of(args)
     predictor = _load(args.model)
-    predictions = [predictor.predict(post) for post in posts]
+    n = 0
     if args.json:
-        for post, prediction in zip(posts, predictions, strict=True):
-            print(json.dumps({"id": post["id"], **_record(prediction)}))
-        return
-    head = ("post", "median", "interval", "above the page's usual", "why")
-    rows = [(str(post["id"]), *_cells(prediction)) for post, prediction in zip(posts, predictions, strict=True)]
-    print(table([head, *rows]))
-    if predictions:
-        said = predictions[0]
-        recent = said.coverage_recent
-        lately = "" if math.isnan(recent) else f"; lately {recent:.0%} did"
-        print(f"\nOf 100 outcomes, {100 * said.coverage_target:.0f} are to lie within their intervals{lately}.")
-        print("Reasons are associations: they do not say what a change of the text would do.")
+        for post in islice(posts, args.limit):
+            print(json.dumps({"id": post["id"], **_record(predictor.predict(post))}))
+            n += 1
+    else:
+        shown = list(islice(posts, args.limit or SHOWN))
+        n = len(shown)
+        print("\n".join(_lines(shown, [predictor.predict(post) for post in shown], columns())))
+    if not n:
+        print(f"postopt predict explain: no posts in {args.file}", file=sys.stderr)
+    elif _goes_on(posts):
+        print(f"The first {n:,} posts; --limit N says how many are predicted.", file=sys.stderr)
+
+
+def _goes_on(posts: Iterator[object]) -> bool:
+    try:
+        return next(posts, None) is not None
+    except PostDataError:  # it is not asked for
+        return True
 
 
 def _load(folder: Path) -> EngagementPredictor:
@@ -143,12 +166,46 @@ def _record(prediction: Prediction) -> dict[str, object]:
     }
 
 
-def _cells(prediction: Prediction) -> tuple[str, ...]:
-    interval = f"{prediction.low:,.0f} to {prediction.high:,.0f}"
-    known = any(reason.startswith(prediction.basis) for reason in prediction.reasons)
-    further = (
-        *(() if known else (prediction.basis,)),
-        *(() if prediction.in_range else ("unlike what was learned from",)),
+def _lines(posts: Sequence[Mapping[str, Any]], predictions: Sequence[Prediction], width: int) -> Iterator[str]:
+    """Give the table, line by line: each post's figures and the begin of its text, and below them what they rest on."""
+    head = ("post", "median", "interval", "above", "text")
+    rows = [
+        (_short(str(post["id"]), _LONGEST_ID), *_figures(said)) for post, said in zip(posts, predictions, strict=True)
+    ]
+    widths = [max(map(len, cells)) for cells in zip(head[:-1], *rows, strict=True)]
+    left = max(width - sum(widths) - 2 * len(widths), len(head[-1]))
+    yield _line(head[:-1], widths, head[-1])
+    for post, row, said in zip(posts, rows, predictions, strict=True):
+        yield _line(row, widths, _short(post["text"], left)).rstrip()
+        yield textwrap.fill(printable(_why(said)), width, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    if predictions:
+        recent = predictions[0].coverage_recent
+        lately = "" if math.isnan(recent) else f"; lately {recent:.0%} did"
+        target = f"{100 * predictions[0].coverage_target:.0f}"
+        yield ""
+        yield from textwrap.wrap(f"Of 100 outcomes, {target} are to lie within their intervals{lately}.", width)
+        yield from textwrap.wrap("Above: the probability that it does better than the page's usual.", width)
+        yield from textwrap.wrap("Reasons are associations: they do not say what a change of the text would do.", width)
+
+
+def _short(text: str, most: int) -> str:
+    line = " ".join(printable(text).split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], last: str) -> str:
+    post, *figures = (
+        f"{cell:<{n}}" if not place else f"{cell:>{n}}"
+        for place, (cell, n) in enumerate(zip(cells, widths, strict=True))
     )
-    why = "; ".join((*prediction.reasons, *further))
-    return f"{prediction.median:,.0f}", interval, f"{prediction.p_above_baseline:.0%}", why
+    return "  ".join((post, *figures, last))
+
+
+def _figures(said: Prediction) -> tuple[str, ...]:
+    return f"{said.median:,.0f}", f"{said.low:,.0f} to {said.high:,.0f}", f"{said.p_above_baseline:.0%}"
+
+
+def _why(said: Prediction) -> str:
+    known = any(reason.startswith(said.basis) for reason in said.reasons)
+    further = (*(() if known else (said.basis,)), *(() if said.in_range else ("unlike what was learned from",)))
+    return "; ".join((*said.reasons, *further))

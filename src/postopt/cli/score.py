@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postopt.backends.json import JSON
-from postopt.cli.layout import printable
+from postopt.cli.layout import columns, printable
 from postopt.cli.posts import add_post_options, read_posts_of
+from postopt.cli.refusal import refuse
 from postopt.errors import BriefError, PostDataError
 from postopt.judgement import QualityReport
 from postopt.types import PLATFORMS, Brief
+
+if TYPE_CHECKING:
+    from postopt.quality import QualityScorer
 
 _DESCRIPTION = """\
 Say what is right and wrong with posts: what their platform's rules, their
@@ -27,8 +31,8 @@ example:
   postopt write --topic "Sourdough weekend" --json > posts.jsonl
   postopt score posts.jsonl --platform facebook_ad
 
-exit status: 0 all posts may be published; 1 some may not; 2 the arguments or
-files cannot be used."""
+exit status: 0 all posts may be published; 1 some may not; 2 the arguments,
+files or some posts cannot be used: the others were scored all the same."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,33 +55,73 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print a report for each post; return 0, 1 with a hard failure, or 2 if something cannot be read."""
-    fit = True
-    try:
-        for post, report in _reports(args):
-            fit = fit and report.fit
-            print(json.dumps({"id": post["id"], **_record(report)}) if args.json else _page(post, report))
-    except (PostDataError, BriefError, OSError, ValueError) as error:
-        print(f"postopt score: {error}", file=sys.stderr)
-        return 2
-    return 0 if fit else 1
-
-
-def _reports(args: argparse.Namespace) -> Iterator[tuple[Mapping[str, Any], QualityReport]]:
     from postopt.quality import QualityScorer  # noqa: PLC0415 - only where it is needed
     from postopt.quality.platform import profile  # noqa: PLC0415
 
-    brief = None if args.brief is None else Brief.from_mapping(JSON.loads(args.brief.read_bytes()))
-    scorer = QualityScorer(profile=None if args.platform is None else profile(args.platform))
-    for post in read_posts_of(args):
-        yield post, scorer.score(post["text"], brief, language=post.get("language") or None)
+    try:
+        brief = None if args.brief is None else _brief(args.brief)
+        scorer = QualityScorer(profile=None if args.platform is None else profile(args.platform))
+        scored = _Scored(args, scorer, brief)
+        for post in read_posts_of(args, on_fault=scored.leave_out):
+            scored.add(post)
+    except (PostDataError, OSError, ValueError) as error:
+        return refuse("score", error)
+    scored.end()
+    return 2 if scored.unreadable else 1 if scored.unfit else 0
+
+
+class _Scored:
+    """Prints what is said of each post, and counts."""
+
+    def __init__(self, args: argparse.Namespace, scorer: QualityScorer, brief: Brief | None) -> None:
+        self._args = args
+        self._scorer = scorer
+        self._brief = brief
+        self.fit = self.unfit = self.unreadable = 0
+
+    def add(self, post: Mapping[str, Any]) -> None:
+        """Score one post."""
+        report = self._scorer.score(post["text"], self._brief, language=post.get("language") or None)
+        self.fit += report.fit
+        self.unfit += not report.fit
+        print(json.dumps({"id": post["id"], **_record(report)}) if self._args.json else _page(post, report))
+
+    def leave_out(self, name: str, error: PostDataError) -> None:
+        """Say what is wrong with a row that holds no post."""
+        self.unreadable += 1
+        if self._args.json:
+            print(json.dumps({"id": name, "error": str(error)}))
+        else:
+            refuse("score", error)
+
+    def end(self) -> None:
+        """Say how many there were of each kind, or that there were none."""
+        n = self.fit + self.unfit + self.unreadable
+        if not n:
+            print(f"postopt score: no posts in {self._args.file}", file=sys.stderr)
+        elif not self._args.json:
+            unreadable = f", {self.unreadable:,} unreadable" if self.unreadable else ""
+            print(
+                f"{n:,} post{'' if n == 1 else 's'}: {self.fit:,} may be published, {self.unfit:,} may not{unreadable}"
+            )
+
+
+def _brief(path: Path) -> Brief:
+    try:
+        return Brief.from_mapping(JSON.loads(path.read_bytes()))
+    except BriefError as error:
+        raise PostDataError(f"{path}: {error}") from error
+    except ValueError as error:
+        raise PostDataError(f"{path} is not JSON: {error}") from error
 
 
 def _page(post: Mapping[str, Any], report: QualityReport) -> str:
-    from postopt.quality.display import table  # noqa: PLC0415
+    from postopt.quality.display import table  # noqa: PLC0415 - only where it is needed
 
-    verdict = "may be published" if report.fit else "may not be published"
-    shown = printable(table(report, post["text"]))
-    return f"── {printable(str(post['id']))}: {verdict}\n\n{shown}\n"
+    title = f"── {printable(str(post['id']))}: {'may be published' if report.fit else 'may not be published'}"
+    if not report.findings:
+        return f"{title}, nothing found"
+    return f"{title}\n\n{printable(table(report, post['text'], width=columns()))}\n"
 
 
 def _record(report: QualityReport) -> dict[str, object]:

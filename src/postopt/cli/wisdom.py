@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
+from postopt.cli.refusal import refuse
 from postopt.engine.wisdom import Wisdom, locate
 from postopt.errors import WisdomError
 
@@ -32,9 +32,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         print(_do(args))
     except (WisdomError, OSError) as error:
-        hint = getattr(error, "hint", "")
-        print(f"postopt wisdom {args.action}: {error}" + (f"\n{hint}" if hint else ""), file=sys.stderr)
-        return 1
+        return refuse(f"wisdom {args.action}", error, status=1)
     return 0
 
 

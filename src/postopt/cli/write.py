@@ -172,7 +172,7 @@ def _write_one(args: argparse.Namespace) -> int:
             out.write([post_line("command-line", post) for post in posts])
     elif posts:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        _print(layout(posts, width))
+        print(layout(posts, width))
     for rejection in posts.rejections:
         print(f"not written: {' '.join(rejection.reasons)}", file=sys.stderr)
     return 1 if posts.rejections else 0
@@ -189,16 +189,6 @@ def _say_how_it_went(args: argparse.Namespace, posts: Sequence[Post], spending: 
 async def _write(args: argparse.Namespace, writer: PostWriter, brief: Brief) -> Posts:
     async with writer:
         return await writer.write(brief, args.n, deadline=deadline_of(args))
-
-
-def _print(text: str) -> None:
-    """Print text of which standard output may not have all characters: those become question marks."""
-    encoding = sys.stdout.encoding or "utf-8"
-    try:
-        "─".encode(encoding)
-    except UnicodeEncodeError:
-        text = text.replace("─", "-")
-    print(text.encode(encoding, "replace").decode(encoding))
 
 
 def _count(text: str) -> int:

@@ -6,7 +6,8 @@ display, with the axes in `ax_` and their figure in `figure_`. No window is open
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
@@ -23,9 +24,10 @@ from postopt.engagement.evaluation import (
     size_of,
     times_of,
 )
+from postopt.engagement.posts import read_stamp
 from postopt.errors import PostDataError, shown
 from postopt.stats import wilson_interval
-from postopt.stats.metrics import BINS, Curve, Indices, Vector, calibration, curve_of, ece, ece_floor
+from postopt.stats.metrics import Curve, Indices, Vector, calibration, curve_of, ece, ece_floor
 
 if TYPE_CHECKING:
     from postopt.engagement.evaluating.matplotlib import Axes, Figure
@@ -95,16 +97,22 @@ class CalibrationDisplay(_Drawn):
 
     @classmethod
     def from_predictions(
-        cls, happened: ArrayLike, probabilities: ArrayLike, *, bins: int = BINS, name: str = ""
+        cls, happened: ArrayLike, probabilities: ArrayLike, *, bins: int | None = None, name: str = ""
     ) -> Self:
         """Take what happened (1 or 0) and the probabilities that were given for it.
 
+        Args:
+            happened: for each prediction.
+            probabilities: that were given.
+            bins: how many; None for 15, or fewer so that each has ten predictions.
+            name: of what is drawn.
+
         Raises:
             PostDataError: there are none, lengths differ, or a number is not one of these.
-            ValueError: `bins` is no int from 1 to 1,000.
+            ValueError: `bins` is neither None nor an int from 1 to 1,000.
         """
         yes, p = _read(happened, probabilities)
-        return cls(calibration(p, yes > 0, _bins(bins)), name)
+        return cls(calibration(p, yes > 0, None if bins is None else _bins(bins)), name)
 
     @classmethod
     def from_evaluation(cls, evaluation: Evaluation, *, name: str = "") -> Self:
@@ -147,15 +155,24 @@ class ReliabilityDisplay(_Drawn):
         self.name = name
 
     @classmethod
-    def from_predictions(cls, happened: ArrayLike, probabilities: ArrayLike, *, bins: int = 10, name: str = "") -> Self:
+    def from_predictions(
+        cls, happened: ArrayLike, probabilities: ArrayLike, *, bins: int | None = None, name: str = ""
+    ) -> Self:
         """Take what happened (1 or 0) and the probabilities that were given for it.
+
+        Args:
+            happened: for each prediction.
+            probabilities: that were given.
+            bins: how many; None for ten, or fewer so that each has ten predictions on average.
+            name: of what is drawn.
 
         Raises:
             PostDataError: there are none, lengths differ, or a number is not one of these.
-            ValueError: `bins` is no int from 1 to 1,000.
+            ValueError: `bins` is neither None nor an int from 1 to 1,000.
         """
         yes, p = _read(happened, probabilities)
-        place = np.minimum((p * _bins(bins)).astype(np.int64), bins - 1)
+        bins = min(10, max(len(p) // 10, 1)) if bins is None else _bins(bins)
+        place = np.minimum((p * bins).astype(np.int64), bins - 1)
         return cls(curve_of(place, p, yes > 0, bins), np.linspace(0.0, 1.0, bins + 1), name)
 
     def plot(self, ax: Axes | None = None) -> Self:
@@ -209,11 +226,19 @@ class CoverageDisplay(_Drawn):
         low: ArrayLike,
         high: ArrayLike,
         *,
-        published: ArrayLike | None = None,
+        published: ArrayLike | Sequence[datetime] | None = None,
         pages: Sequence[str] | None = None,
         target: float = 0.9,
     ) -> Self:
-        """Take outcomes and bounds, with either the times of publication (seconds since 1970) or the pages.
+        """Take outcomes and bounds, with either the times of publication or the pages.
+
+        Args:
+            outcomes: what became of the posts.
+            low: lower bounds.
+            high: upper bounds.
+            published: datetimes with a zone, or seconds since 1970.
+            pages: whose they are.
+            target: share of outcomes that were to lie within.
 
         Raises:
             PostDataError: there are none, lengths differ, or a number is negative (times may be) or not finite.
@@ -251,9 +276,18 @@ class CoverageDisplay(_Drawn):
         return self
 
 
-def _by(published: ArrayLike | None, pages: Sequence[str] | None, n: int) -> tuple[list[str], Indices]:
+def _seconds(published: ArrayLike | Sequence[datetime]) -> ArrayLike:
+    given = list(published) if isinstance(published, Iterable) else []
+    if not any(isinstance(stamp, datetime) for stamp in given):
+        return published  # type: ignore[return-value]  # there is no datetime in it
+    return [read_stamp(stamp, f"published[{row}]").timestamp() for row, stamp in enumerate(given)]
+
+
+def _by(
+    published: ArrayLike | Sequence[datetime] | None, pages: Sequence[str] | None, n: int
+) -> tuple[list[str], Indices]:
     if published is not None and pages is None:
-        start = times_of(published, n) // _DAY * _DAY
+        start = times_of(_seconds(published), n) // _DAY * _DAY
         days, place = np.unique(start, return_inverse=True)
         return [str(int(day)) for day in days], place.reshape(-1)
     if pages is None or published is not None:

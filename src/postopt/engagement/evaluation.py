@@ -67,7 +67,8 @@ class Evaluation:
             probability; .5 is chance.
         auc_interval: of that.
         above: share of posts above their baseline.
-        curve: the calibration curve of the probabilities, in 15 bins of as many posts each.
+        curve: the calibration curve of the probabilities, in bins of as many posts each: 15, or fewer, so that each
+            has ten.
         ece: its mean distance from the diagonal.
         ece_floor: what perfect probabilities would show, by chance, from as many posts.
         brier: mean squared error of the probabilities.

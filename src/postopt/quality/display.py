@@ -7,40 +7,43 @@ from collections.abc import Iterator
 
 from postopt.judgement import Axis, Finding, QualityReport
 
-_WIDTH = 100
+_WIDTH = 100  # arbitrary, as no terminal is asked
+_NARROW = 50  # columns below which nothing could be read; arbitrary
 _MOST = 8  # findings of an axis; arbitrary: more nobody reads at once
 
 
-def table(report: QualityReport, text: str | None = None) -> str:
-    """Return a report as lines of 100 characters: axis, value, and what was found, with the quoted place.
+def table(report: QualityReport, text: str | None = None, *, width: int = _WIDTH) -> str:
+    """Return a report as lines: axis, value, and what was found, with the place.
 
     Args:
         report: what to show.
-        text: the text that it is about, to quote the places; a report alone does not hold it.
+        text: the text that it is about, to quote the places that messages do not; a report alone does not hold it.
+        width: most characters of a line; 50 where it is less.
     """
+    width = max(width, _NARROW)
     head = "fit to publish" if report.fit else f"NOT fit to publish: {len(report.hard_failures)} hard"
     if report.acceptance is None:
         chance = report.calibration
     else:
         chance = f"accepted unchanged with probability {report.acceptance:.2f} ({report.calibration})"
-    lines = [*textwrap.wrap(f"{head}; {chance}", _WIDTH), ""]
-    width = max((len(name) for name in report.axes), default=0)
+    lines = [*textwrap.wrap(f"{head}; {chance}", width), ""]
+    names = max((len(name) for name in report.axes), default=0)
     for axis in report.axes.values():
-        lines += _row(axis, width)
-        lines += _findings(axis, text, " " * (width + 2))
+        lines += _row(axis, names, width)
+        lines += _findings(axis, text, " " * (names + 2), width)
     return "\n".join(lines)
 
 
-def _row(axis: Axis, width: int) -> list[str]:
+def _row(axis: Axis, names: int, width: int) -> list[str]:
     value = "   -" if axis.value is None else f"{axis.value:4.2f}"
-    start = f"{axis.name:{width}}  {value}  "
-    return textwrap.wrap(axis.says or "-", _WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+    start = f"{axis.name:{names}}  {value}  "
+    return textwrap.wrap(axis.says or "-", width, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def _findings(axis: Axis, text: str | None, indent: str) -> Iterator[str]:
+def _findings(axis: Axis, text: str | None, indent: str, width: int) -> Iterator[str]:
     for finding in axis.findings[:_MOST]:
         line = f"{'!' if finding.hard else '-'} {finding.rule}{_place(finding, text)}: {finding.message}"
-        yield from textwrap.wrap(line, _WIDTH, initial_indent=indent, subsequent_indent=indent + "  ")
+        yield from textwrap.wrap(line, width, initial_indent=indent, subsequent_indent=indent + "  ")
     if len(axis.findings) > _MOST:
         yield f"{indent}  and {len(axis.findings) - _MOST} more"
 
@@ -54,6 +57,6 @@ def _place(finding: Finding, text: str | None) -> str:
     part = " ".join(text[start:end].split())
     # What a terminal would obey, and not show.
     part = "".join(mark if mark.isprintable() else "?" for mark in part)
-    if not part:
+    if not part or f'"{part}"' in finding.message:
         return f" at {start}"
     return f' at {start}, "{part if len(part) <= 40 else part[:37] + "..."}"'

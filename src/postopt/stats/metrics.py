@@ -19,6 +19,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 
 BINS = 15
 """Bins of a calibration curve, of as many posts each; arbitrary."""
+_LEAST_OF_BIN = 10  # posts below which a bin says nothing but how they fell; arbitrary
 
 
 def ranks(values: Vector) -> Vector:
@@ -83,12 +84,13 @@ class Curve(NamedTuple):
     n: Indices
 
 
-def calibration(probabilities: Vector, happened: Flags, bins: int = BINS) -> Curve:
-    """Return the calibration curve over bins of as many posts each.
+def calibration(probabilities: Vector, happened: Flags, bins: int | None = None) -> Curve:
+    """Return the calibration curve over bins of as many posts each: 15, or fewer so that each has ten.
 
     Equal probabilities are never torn apart: they are in the bin in which the middle of them falls.
     """
     n = len(probabilities)
+    bins = min(BINS, max(n // _LEAST_OF_BIN, 1)) if bins is None else bins
     _, place, count = np.unique(probabilities, return_inverse=True, return_counts=True)
     middle = np.cumsum(count) - (count + 1) / 2
     bin_of = np.floor(middle * bins / max(n, 1)).astype(np.int64)[place.reshape(-1)]

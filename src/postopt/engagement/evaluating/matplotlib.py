@@ -20,9 +20,10 @@ with needs("matplotlib"):
     from matplotlib.figure import Figure as Figure  # noqa: PLC0414
     from matplotlib.font_manager import FontProperties
     from matplotlib.ft2font import FT2Font
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator, PercentFormatter
 
 _DAY = 86_400
+_BY_CHANCE = "by chance (95 %), posts taken as independent"
 _NAMED = 5  # pages whose names are written below the picture; arbitrary
 _LONGEST = 60  # characters of a name; arbitrary
 _FEW = 30  # posts of a day or page below which its point says nothing, and is drawn only if all are so; arbitrary
@@ -44,14 +45,12 @@ def draw_calibration(display: CalibrationDisplay, ax: Axes | None) -> tuple[Axes
     curve = display.curve
     middle, chance = np.r_[0.0, curve.predicted, 1.0], np.r_[0.0, display.chance, 0.0]
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8)
-    axes.fill_between(middle, middle - chance, middle + chance, color="0.85", label="perfect, by chance (95 %)")
-    axes.plot(
-        curve.predicted, curve.observed, marker="o", markersize=4, color="C0", label=_plain(display.name) or "observed"
-    )
+    _band(axes, middle, middle - chance, middle + chance, "perfect, by chance (95 %)")
+    axes.plot(curve.predicted, curve.observed, marker="o", markersize=4, color="C0", clip_on=False,
+              label=_plain(display.name) or "observed")  # fmt: skip
     _square(axes)
-    n = int(curve.n.sum())
-    axes.set_title(f"calibration error {display.ece:.3f} (by chance {display.ece_floor:.3f}), n = {n:,}", fontsize=10)
-    axes.legend(loc="upper left", frameon=False)
+    title = f"calibration error {display.ece:.3f} (by chance {display.ece_floor:.3f}), n = {int(curve.n.sum()):,}"
+    _head(axes, title)
     return axes, axes.figure.figure
 
 
@@ -64,13 +63,10 @@ def draw_reliability(display: ReliabilityDisplay, ax: Axes | None) -> tuple[Axes
     axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, label="perfect")
     error = np.abs([curve.observed - display.low, display.high - curve.observed])
     axes.errorbar(curve.predicted, curve.observed, yerr=error, fmt="o", markersize=4, capsize=3, color="C0",
-                  label=f"{_plain(display.name) or 'observed'}, 95 % interval")  # fmt: skip
+                  clip_on=False, label=f"{_plain(display.name) or 'observed'}, 95 % interval")  # fmt: skip
     _square(axes)
     _write_counts(axes, left + width / 2, curve)
-    axes.set_title(
-        f"calibration error {display.ece:.3f}, n = {int(curve.n.sum()):,}, of which in each bin:", fontsize=10, pad=16
-    )
-    axes.legend(loc="upper left", frameon=False)
+    _head(axes, f"calibration error {display.ece:.3f}, n = {int(curve.n.sum()):,}, of which in each bin:", above=0.03)
     return axes, axes.figure.figure
 
 
@@ -84,19 +80,28 @@ def draw_coverage(display: CoverageDisplay, ax: Axes | None) -> tuple[Axes, Figu
         _draw_pages(axes, display)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_ylabel("outcomes within their intervals")
-    axes.set_title(f"coverage {display.coverage:.1%} of {display.n:,} outcomes, by {display.by}", fontsize=10, pad=20)
-    # Above the axes: there may be a point anywhere within.
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize=8, borderaxespad=0.2,
-                handlelength=1.5, columnspacing=1.2)  # fmt: skip
+    noun = "outcome" if display.n == 1 else "outcomes"
+    _head(axes, f"coverage {display.coverage:.1%} of {display.n:,} {noun}, by {display.by}")
     return axes, axes.figure.figure
+
+
+def _head(axes: Axes, title: str, above: float = 0.0) -> None:
+    """Write title and legend above the axes, by `above` of their height: there may be a point anywhere within."""
+    height = axes.get_window_extent().height * 72 / axes.figure.figure.dpi
+    axes.set_title(title, fontsize=10, pad=20 + above * height)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1 + above), ncols=4, frameon=False, fontsize=8, borderaxespad=0.2,
+                handlelength=1.5, columnspacing=1.2)  # fmt: skip
 
 
 def _draw_days(axes: Axes, display: CoverageDisplay) -> None:
     shares, left_out = _shown(display)
     days = [int(share.name) // _DAY for share in shares]
     low, high = [share.low for share in shares], [share.high for share in shares]
-    axes.fill_between(days, low, high, color="0.85", step="mid", label="by chance (95 %), posts taken as independent")
-    axes.plot(days, [share.coverage for share in shares], marker="o", markersize=4, color="C0", label="a day")
+    sides = [day + side for day in days for side in (-0.5, 0.5)]
+    _band(axes, np.array(sides), np.repeat(low, 2), np.repeat(high, 2), _BY_CHANCE)
+    axes.plot(days, [share.coverage for share in shares], marker="o", markersize=4, color="C0", clip_on=False,
+              label="a day")  # fmt: skip
+    axes.set_xlim(sides[0] - 0.5, sides[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(_date))
     axes.set_xlabel(f"day of publication (UTC){left_out}")
@@ -117,7 +122,7 @@ def _draw_pages(axes: Axes, display: CoverageDisplay) -> None:
     n = np.geomspace(least / 1.2, most * 1.2, 200)
     half = 1.96 * np.sqrt(display.target * (1 - display.target) / n)
     band = np.clip([display.target - half, display.target + half], 0, 1)
-    axes.fill_between(n, *band, color="0.85", label="by chance (95 %), posts taken as independent")
+    _band(axes, n, band[0], band[1], _BY_CHANCE)
     outside = [share for share in shares if not share.low <= share.coverage <= share.high]
     inside = [share for share in shares if share.low <= share.coverage <= share.high]
     for pages, colour, label in ((inside, "C0", "a page"), (outside, "C3", "a page outside")):
@@ -125,6 +130,9 @@ def _draw_pages(axes: Axes, display: CoverageDisplay) -> None:
             axes.scatter([p.n for p in pages], [p.coverage for p in pages], s=16, color=colour, zorder=3, label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(_count))
+    if most == least:
+        axes.set_xticks([most])
+        axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(FuncFormatter(_count) if most < 8 * least else NullFormatter())
     axes.set_xlabel(f"outcomes of the page{left_out}")
     axes.set_ylim(min(0.75, *(share.coverage - 0.03 for share in shares)), 1.01)
@@ -176,6 +184,10 @@ def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     if not isinstance(ax, Axes):
         raise ValueError(f"ax is {shown(ax)}; matplotlib's Axes, or None, are needed")  # noqa: TRY004 - as all others
     return ax
+
+
+def _band(axes: Axes, x: Vector, low: Vector, high: Vector, label: str) -> None:
+    axes.fill_between(x, low, high, facecolor="0.85", edgecolor="0.6", linewidth=0.5, label=label)
 
 
 def _square(axes: Axes) -> None:
