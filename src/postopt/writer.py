@@ -34,8 +34,8 @@ class PostWriter:
             ask the model that a prompt names, as `Routed` does.
         scorer: says what is right and wrong with each post (`QualityScorer`), and which is best.
         predictor: says how each post may do (`EngagementPredictor`), and which is best if there is no scorer.
-        enhancer: repairs each text before it is checked (`Enhancer`); one that may not be published even so is a
-            rejection.
+        enhancer: repairs each text before it is checked (`Enhancer`). One that may not be published even so is a
+            rejection, unless there is a scorer: then its report says so.
         learning: takes the feedback instead of these two, to bring it to them in steps (`LearningLoop`).
         events: told of each post and each rejection, without any text; its errors are counted in `failed_events`.
         clock: monotonic seconds, for `trace.seconds`.
@@ -68,7 +68,9 @@ class PostWriter:
         self._concurrency = concurrency
         self._chooser = Chooser(prompts, selector, learning, wall_clock=wall_clock, new_unit=new_unit)
         self._judge = Judge(scorer, predictor)
-        self._rounds = Rounds(Asker(generator, self._chooser, clock, enhancer), self._publish)
+        self._rounds = Rounds(
+            Asker(generator, self._chooser, clock, enhancer, reported=scorer is not None), self._publish
+        )
 
     @property
     def failed_events(self) -> int:

@@ -175,6 +175,7 @@ class TestWriter:
                 found = await super().enhance(text, brief)
                 return replace(found, left=("correctness.model_talk",) if found.rules else ())
 
+        assert len(write(enhancer=Strict(), scorer=Scorer())) == 2  # whose reports say so
         written = write(enhancer=Strict())
         assert [one.text for one in written] == ["Bread for €5"]
         (rejection,) = written.rejections
