@@ -116,7 +116,7 @@ class Analyst:
             report, suggestions, error = self.judge(post, columns.languages[place], prediction)
             yield Analysis(
                 row=first + offset,
-                id=None if columns.ids[place] == "" else columns.ids[place],
+                id=columns.ids[place],
                 features=read.values[place],
                 prediction=prediction,
                 score=None if scores is None else scores[place],

@@ -43,7 +43,7 @@ _AHEAD = DAY
 
 
 class EngagementPredictor:
-    """Predicts what becomes of a post from its words, its page's last posts, its type and when it is published.
+    """Predicts what becomes of a post from its words, its page, its type and when it is published.
 
     Three things are learned. What words and circumstances say (`WordModel`), the page being one of them: a linear
     regression on hashed words and pairs, on any page and on this one, that learns post by post. What the page's posts
@@ -72,8 +72,8 @@ class EngagementPredictor:
 
     Args:
         target: "engagement" learns from the key `outcome` of each post, any other name from the key of that name.
-        seed: of the choice of posts that are also learned from as if their page were new; pages with ten labels or
-            more are predicted the same with any.
+        seed: of the choice of posts that are also learned from as if their page were new; what is expected
+            on pages with ten labels or more is the same with any, and their intervals nearly.
         coverage: share of outcomes that are to lie within their intervals.
         maturity: age in seconds from which on a post's label counts; what `fit` is given is taken to be as late.
         window: posts that a page's median is taken over.

@@ -15,9 +15,8 @@ _FRENCH_MARKS = ";:!?"
 # And what opens them in Spanish: with "!!!" mended alone, "¡¡¡Ven!!!" would not close as it opens.
 _REPEATED = re.compile(r"[!?]{3,}|,{2,}|[¡¿]{3,}|[¡¿]{2}(?=[^!?¡¿\n]{1,300}[!?]{3})")
 
-# Function words only: others are doubled on purpose ("so so", "muy muy", names), or end a
-# verb ("moving in in May"). The second one is
-# in lower case, for titles begin with an article ("the The Late Late Show").
+# Function words only: others are doubled on purpose ("so so", "muy muy", names), or end a verb ("moving in in May").
+# The second one is in lower case, for titles begin with an article ("the The Late Late Show").
 _DOUBLED = {
     "en": "the a an of to and for are with at from or be your we our",
     "es": "de el los las que en y un una con por para se es su del al",

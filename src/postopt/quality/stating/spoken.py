@@ -48,7 +48,6 @@ _MERIDIEM = r" ?[ap]\.? ?m(?:\.|(?!\w))"
 _PART_EN = rf"(?:{_MERIDIEM}| in the (?:morning|afternoon|evening)| at night)"
 _PART_ES = rf"(?:{_MERIDIEM}| de la (?:mañana|madrugada|tarde|noche)| en punto)"
 _LAS = r"(?<!\w)(?:a|hasta) las? "
-# With each, words of which one is in all that it finds: a text without them need not be read.
 # "Take one in the morning" and "five to ten guests" are no times.
 # Each with the words of which one is in all that it finds: a text without them need not be read.
 _SPOKEN: Final = (
