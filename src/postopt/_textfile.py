@@ -6,7 +6,7 @@ import csv
 import gzip
 import lzma
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TextIO
 
@@ -37,7 +37,7 @@ def _first_other(path: Path) -> str:
     """Return where the first line stands that is not UTF-8, in words; a decoder takes many lines at a time."""
     if not path.is_file():  # a pipe is read once
         return ""
-    with OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
+    with suppress(OSError, EOFError, lzma.LZMAError), OPENERS.get(path.suffix.lower(), open)(path, "rb") as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode()

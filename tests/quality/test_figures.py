@@ -130,3 +130,29 @@ def test_places_are_in_order_and_apart(text):
     assert all(0 <= a.span[0] < a.span[1] <= len(text) for a in found)
     assert all(a.span[1] <= b.span[0] for a, b in pairwise(found))
     assert all(figure.readings for figure in found)
+
+
+@pytest.mark.parametrize(
+    "word",
+    "euro euros dollar dollars dolar dólar dolares dólares bucks peso pesos pound pounds quid libra libras soles "
+    "colones pence cent cents céntimos centimos centavos USD EUR GBP MXN COP CLP ARS UYU PEN CRC CAD AUD BRL CHF JPY "
+    "INR p € £ $ ¢ ₡".split(),
+)
+@pytest.mark.parametrize("case", [str, str.upper, str.casefold])
+def test_every_mark_after_a_price_says_its_currency(word, case):
+    (found,) = figures(f"Menú por 5 {case(word)}")
+    assert found.kind == "price"
+    assert found.readings
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("3 APRİL", "3 April"), ("FRİDAY", "Friday"), ("5 lİbras", "5 libras"), ("5 mıllion", "5 million"),
+        ("half past fıve", "half past five"), ("a las cİnco", "a las cinco"), ("fıfty percent", "fifty percent"),
+        ("BUY fıve GET fıve FREE", "buy five get five free"),
+    ],
+)  # fmt: skip
+def test_turkish_letters_hide_nothing(text, same):
+    assert [found.readings for found in figures(text)] == [found.readings for found in figures(same)]
+    assert figures(text)

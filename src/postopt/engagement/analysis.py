@@ -182,12 +182,12 @@ def analyze_many(
     """
     batch_rows = min(check_count("batch_rows", batch_rows), sys.maxsize)
     check_device(device)
-    for name, given, method in (
-        ("predictor", predictor, "predict_many"), ("ranker", ranker, "score_many"), ("scorer", scorer, "score"),
-        ("features", features, "many"),
+    for name, given, methods in (
+        ("predictor", predictor, ("predict_many", "predict_columns")), ("ranker", ranker, ("score_many",)),
+        ("scorer", scorer, ("score",)), ("features", features, ("many", "race")),
     ):  # fmt: skip
-        if given is not None and not callable(getattr(given, method, None)):
-            raise ValueError(f"{name} is {shown(given)}; what has `{method}` is needed, or None")
+        if given is not None and not all(callable(getattr(given, method, None)) for method in methods):
+            raise ValueError(f"{name} is {shown(given)}; what has `{'` and `'.join(methods)}` is needed, or None")
     if isinstance(posts, _NOT_POSTS) or not (_speaks_arrow(posts) or isinstance(posts, Iterable)):
         raise PostDataError(f"posts is {shown(posts)}; a collection of posts, or a table, is needed")
     reads = next((one for one in (features, getattr(predictor, "features", None)) if one is not None), FeatureSet())

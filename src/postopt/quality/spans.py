@@ -19,6 +19,7 @@ _LIGATURES: Final = "\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06"
 _ILLEGIBLE = re.compile(f"[ \t]{{2}}|[{_LIGATURES}]|{INVISIBLE.pattern}")
 # Letters and digits in another dress: mathematical, full-width, circled, squared.
 _DRESSED = re.compile("[\u2100-\u214f\u24b6-\u24e9\uff01-\uff5e\U0001d400-\U0001d7ff\U0001f130-\U0001f149]")
+_TURKISH: Final = {0x130: "I", 0x131: "i"}
 _MASK = "\0"
 _IN_NUMBERS = ".,:/'’-"
 _UNSPACED = "\u0e00"
@@ -73,6 +74,11 @@ def undressed(text: str) -> str:
 def _plain(mark: re.Match[str]) -> str:
     plain = unicodedata.normalize("NFKC", mark[0])
     return plain if len(plain) == 1 else mark[0]  # "™" is two letters
+
+
+def with_latin_i(text: str) -> str:
+    """Return a text of the same length with i for the Turkish ones, which `re.IGNORECASE` finds and no look-up does."""
+    return text if text.isascii() else text.translate(_TURKISH)
 
 
 def in_small_letters(text: str) -> str:

@@ -176,7 +176,8 @@ def in_digits(text: str, kept: Sequence[str], language: str) -> str:
     """Write numbers from two to twelve before a noun in digits."""
 
     def written(match: re.Match[str]) -> str:
-        return match[0] if match[2] in _NO_NOUNS else str(_NUMBERS[language][match[1].casefold()])
+        number = _NUMBERS[language].get(match[1].casefold())  # None of a word with a Turkish i
+        return match[0] if number is None or match[2] in _NO_NOUNS else str(number)
 
     return _replaced(_COUNTED[language], written, text, kept)
 

@@ -138,13 +138,15 @@ def _forbidden(draft: Draft, _: list[Finding]) -> Texts:
 
 
 def _spared(text: str, found: Callable[[str], list[Span]], language: str) -> str:
-    """Return a text without what is found in it, wherever that can go alone; one by one: each moves the others."""
+    """Return a text without what is found in it, wherever that can go alone."""
+    text = text.strip()
     end = len(text)
-    while spans := [span for span in found(text) if span[1] <= end]:
-        start, end = spans[-1][0], spans[-1][0]
-        if (gone := cut(text, spans[-1], language)) is not None:
-            text = _replaced(text, gone)
-            end = min(start, gone.start)
+    for span in reversed(found(text)):  # what goes moves nothing that stands before it
+        if span[1] <= end:
+            end = span[0]
+            if (gone := cut(text, span, language)) is not None:
+                text = _replaced(text, gone)
+                end = min(end, gone.start)
     return text
 
 
@@ -280,7 +282,7 @@ def _shortened(draft: Draft, most_of: Callable[[Limit], int | None]) -> str:
 def _with_lines(text: str, lines: list[str]) -> str:
     """Return a text with lines added at its end, before the hashtags and the signature that it ends with."""
     body = text.rstrip()
-    while True:
+    for _ in range(_MOST_TAGS):
         shorter = _without_tags(body)
         if signed := _SIGNATURE.search(shorter):
             shorter = shorter[: signed.start()].rstrip()

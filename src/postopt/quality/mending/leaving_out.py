@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 from postopt.quality.lexicon import FUNCTION_WORD_SETS
@@ -44,38 +45,66 @@ def without_sentences(text: str, spans: Iterable[Span], brief: Brief | None) -> 
     spans = list(spans)
     held = places(text, brief)
     parts = sentences(text, held)
-    gone: set[int] = set()
+    left = _Left(text, parts, spans, brief)
     for number in sorted(holding(spans, parts) - holding(held, parts), reverse=True):
-        if _may_go(text, parts, gone | {number}, number, spans, brief):
-            gone.add(number)
-    return without(text, gone, parts) if gone else text
+        if left.spares(number):
+            left.leave_out(number)
+    return without(text, left.gone, parts) if left.gone else text
 
 
-def _may_go(
-    text: str, parts: list[Sentence], gone: set[int], number: int, spans: list[Span], brief: Brief | None
-) -> bool:
-    part, others = parts[number], [other for other in range(len(parts)) if other not in gone]
-    says = text[part.start : part.end]
-    left = without(text, gone, parts)
-    if 2 * len(_said(left)) < len(_said(text)) or not any(_is_said(text, parts[other]) for other in others):
-        return False
-    following = next((other for other in others if other > number), number)
-    if following > number and _leans(text[parts[following].start : parts[following].end]):
-        return False
-    if _tears(says) or _is_listed(text, parts, number):
-        return False
-    # What was found is to go: it is no loss.
-    kept = masked(text, spans)[part.start : part.end]
-    stands = words(left)
-    own = speaking(brief.topic) & words(kept) if brief is not None else frozenset()
-    names = {word for name in _NAME.findall(kept) for word in words(name)}
-    brand = fold(brief.brand or "") if brief is not None else ""
-    return own | names <= stands and (brand not in fold(kept) or brand in fold(left))
+class _Left:
+    """The sentences of a text that are left, and what they say: counted once, for any number that go."""
+
+    def __init__(self, text: str, parts: Sequence[Sentence], spans: Iterable[Span], brief: Brief | None) -> None:
+        self._text, self._parts, self._brief = text, parts, brief
+        self._masked = masked(text, spans)  # what was found is to go: it is no loss
+        self._says = [text[part.start : part.end] for part in parts]
+        self._words = [words(says) for says in self._says]
+        self._sizes = [len(_said(says)) for says in self._says]
+        self._stands = Counter(chain.from_iterable(self._words))
+        self._size = self._left = sum(self._sizes)
+        self.gone: set[int] = set()
+
+    def leave_out(self, number: int) -> None:
+        """Count a sentence no more."""
+        self.gone.add(number)
+        self._stands.subtract(self._words[number])
+        self._left -= self._sizes[number]
+
+    def spares(self, number: int) -> bool:
+        """Whether what is left can do without one more sentence."""
+        if 2 * (self._left - self._sizes[number]) < self._size or not self._says_anything_but(number):
+            return False
+        following = next((other for other in range(number + 1, len(self._parts)) if other not in self.gone), None)
+        if following is not None and _leans(self._says[following]):
+            return False
+        if _tears(self._says[number]) or _is_listed(self._text, self._parts, number):
+            return False
+        return not self._lost(number)
+
+    def _says_anything_but(self, number: int) -> bool:
+        others = (other for other in range(len(self._parts)) if other != number and other not in self.gone)
+        return any(_is_said(self._says[other]) for other in others)
+
+    def _lost(self, number: int) -> bool:
+        """Whether a word of the topic or the brand, or a name, would stand nowhere any more."""
+        part = self._parts[number]
+        kept = self._masked[part.start : part.end]
+        names = {word for name in _NAME.findall(kept) for word in words(name)}
+        brief = self._brief
+        own = names if brief is None else names | (speaking(brief.topic) & words(kept))
+        alone = {word for word in own if self._stands[word] <= (word in self._words[number])}
+        brand = "" if brief is None else fold(brief.brand or "")
+        return bool(alone) or (brand != "" and brand in fold(kept) and not self._says_elsewhere(brand, number))
+
+    def _says_elsewhere(self, folded: str, number: int) -> bool:
+        others = (other for other in range(len(self._parts)) if other != number and other not in self.gone)
+        return any(folded in fold(self._says[other]) for other in others)
 
 
-def _is_said(text: str, part: Sentence) -> bool:
+def _is_said(says: str) -> bool:
     """Whether a sentence says anything: three words, hashtags and accounts apart."""
-    return len(_WORD.findall(_said(text[part.start : part.end]))) >= 3
+    return len(_WORD.findall(_said(says))) >= 3
 
 
 def _said(text: str) -> str:
@@ -98,7 +127,7 @@ def _tears(says: str) -> bool:
     return halves or opens or says.endswith((":", "...", "…"))
 
 
-def _is_listed(text: str, parts: list[Sentence], number: int) -> bool:
+def _is_listed(text: str, parts: Sequence[Sentence], number: int) -> bool:
     """Whether a sentence is an item with a number, or what a colon, an ellipsis or a question before it brings in."""
     before = text[parts[number - 1].start : parts[number - 1].end] if number else ""
     return before.endswith((":", "...", "…", "?")) or _ITEM.match(text, parts[number].start) is not None

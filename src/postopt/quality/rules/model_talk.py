@@ -44,7 +44,7 @@ _CLOSING = re.compile(
     r")[^\n]{0,200}\s*\Z",
     re.IGNORECASE,
 )
-_LEADS_TO_CLOSING = re.compile(r"now if|me to|eel free|[eéo] si|s que|ía que")
+_LEADS_TO_CLOSING = re.compile(r"now if|me to|eel free|[eéor] si|s que|ía que")
 _LAST = 400  # characters in which such a sentence ends a text; arbitrary
 _CANNOT = (
     r"(?:can['’]?t|cannot|can not|won['’]?t|(?:['’]m| am)(?: unable to|(?: not|n['’]t) able to)|(?:['’]m| am) not "

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from postopt.quality.spans import Span, masked
+from postopt.quality.spans import Span, masked, with_latin_i
 from postopt.quality.stating.dates import DATE_SCANS, TIME_SCANS, Place
 from postopt.quality.stating.links import emails, links, phones, same_link, same_phone
 from postopt.quality.stating.numbers import MULTIPLIER, NUMBER, SPELLED, multiplied, readings, spelled
@@ -44,6 +44,7 @@ _CURRENCIES: Final = {
     "us$": "USD", "c$": "CAD", "a$": "AUD", "r$": "BRL", "s/": "PEN", "$u": "UYU", "$": _DOLLARS, "€": "EUR",
     "£": "GBP", "¥": "JPY CNY", "₡": "CRC", "₲": "PYG", "₱": "PHP", "₹": "INR", "₩": "KRW", "euro": "EUR",
     "euros": "EUR", "dollar": _DOLLARS, "dollars": _DOLLARS, "dólar": _DOLLARS, "dólares": _DOLLARS,
+    "dolar": _DOLLARS, "dolares": _DOLLARS, "centimos": "cents",
     "bucks": _DOLLARS, "peso": _DOLLARS, "pesos": _DOLLARS, "pound": "GBP", "pounds": "GBP", "quid": "GBP",
     "libra": "GBP", "libras": "GBP", "sol": "PEN", "soles": "PEN", "colones": "CRC", "p": "pence", "pence": "pence",
     "cents": "cents", "cent": "cents", "céntimos": "cents", "centavos": "cents", "¢": "cents", "usd": "USD",
@@ -75,6 +76,7 @@ _SPELLED = re.compile(SPELLED, re.IGNORECASE)
 
 def figures(text: str) -> tuple[Figure, ...]:
     """Return the figures of a text in the order of their places; of several readings of one place, the first kind's."""
+    text = with_latin_i(text)
     found: list[Figure] = []
     for scan in _SCANS:
         fresh = list(scan(text))
@@ -86,7 +88,7 @@ def figures(text: str) -> tuple[Figure, ...]:
 
 def spelled_numbers(text: str) -> frozenset[str]:
     """Return the readings of the numbers that a text has in words."""
-    return frozenset(spelled(match[0]) for match in _SPELLED.finditer(text))
+    return frozenset(spelled(match[0]) for match in _SPELLED.finditer(with_latin_i(text)))
 
 
 def _amount(number: str, times: str | None) -> frozenset[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from postopt.quality.spans import Span
+from postopt.quality.spans import Span, with_latin_i
 from postopt.quality.stating.numbers import NUMBER, readings
 
 _UNITS: Final = {
@@ -51,7 +51,7 @@ class Amount(NamedTuple):
 def amounts(text: str) -> list[Amount]:
     """Return the amounts with a unit, in order."""
     found = []
-    for match in _AMOUNT.finditer(text):
+    for match in _AMOUNT.finditer(with_latin_i(text)):
         kind, unit = _UNIT_OF[match["unit"].casefold()]
         ends = tuple(readings(number) for number in (match["first"], match["last"]) if number)
         found.append(Amount(match.span(), kind, unit, ends))
