@@ -79,7 +79,8 @@ _WONDERS = {
     for tag, words in _WONDER.items()
 }
 _EMPTIES = {
-    tag: re.compile(rf"(?:^|(?<=[.!?…]\s)|(?<=\n))(?:{words})\?+\s*", re.IGNORECASE) for tag, words in _EMPTY.items()
+    tag: re.compile(rf"(?:^|(?<=[.!?…]\s)|(?<=\n))(?:{words})\?+(?:\s+|$)", re.IGNORECASE)
+    for tag, words in _EMPTY.items()
 }
 
 _SHOUTED = re.compile(r"\b[A-ZÀ-ÖØ-Þ]{3,}\b")
@@ -154,7 +155,9 @@ def without_question(text: str, kept: Sequence[str], language: str) -> str:
     if language == "en":
         edited = _replaced(_HAPPENING, lambda match: f"{_this_is(match)}{match['rest']}.", edited, kept)
     edited = _replaced(_WONDERS[language], lambda match: f"{match[1]}.", edited, kept)
-    dropped = _replaced(_EMPTIES[language], lambda _: "", edited, kept).rstrip()
+    dropped, before = _replaced(_EMPTIES[language], lambda _: "", edited, kept).rstrip(), edited
+    while dropped != before:  # one that stood behind another may begin the line now
+        dropped, before = _replaced(_EMPTIES[language], lambda _: "", dropped, kept).rstrip(), dropped
     # Nothing that says anything would be left.
     return dropped if dropped != edited.rstrip() and len(dropped.split()) >= 3 else edited
 
