@@ -186,3 +186,21 @@ def test_what_the_child_does(tmp_path):
         connection.execute("SELECT 1")
     sqlite._connections.discard(half_made)
     assert not is_locked(tmp_path / "x.db")
+
+
+def test_rows_that_nobody_fetches_keep_no_statement_open(tmp_path):
+    """What is dropped later ends nothing inside of SQLite, where a fork would not wait for it."""
+    path = str(tmp_path / "x.db")
+    with closing(sqlite.Connection(path)) as connection, closing(sqlite.Connection(path)) as other:
+        connection.execute("CREATE TABLE t (n INTEGER)")
+        connection.execute("BEGIN")
+        connection.cursor().executemany("INSERT INTO t VALUES (?)", [(n,) for n in range(5)])
+        connection.commit()
+        found = connection.execute("SELECT n FROM t ORDER BY n")
+        assert other.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0  # nobody reads
+        assert found.fetchone() == (0,)
+        assert found.fetchmany(2) == [(1,), (2,)]
+        assert next(found) == (3,)
+        assert found.fetchall() == [(4,)]
+        assert found.fetchone() is None
+        assert list(found) == []

@@ -6,8 +6,10 @@ import os
 import sqlite3
 import threading
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -151,30 +153,54 @@ class Opener:
 
 
 class Cursor(sqlite3.Cursor):
-    """A cursor whose calls hold its connection's lock."""
+    """A cursor whose calls hold its connection's lock, and which has all rows once a statement was executed.
+
+    One that was dropped in the midst of its rows would end its statement inside of SQLite when and where the garbage
+    collector likes, without the lock.
+    """
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
         self._step = connection.step
         self._inside = connection.inside
+        self._rows: deque[Any] = deque()
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Execute once."""
         with self._inside():
-            return super().execute(sql, parameters)
+            super().execute(sql, parameters)
+            self._rows = deque(super().fetchall())
+        return self
 
     def executemany(self, sql: str, parameters: Any) -> Any:
         """Execute once for each of `parameters`, in a transaction that has begun."""
+        self._rows.clear()
         with self._inside(look_first=False):
             return super().executemany(sql, parameters)
 
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        if not self._rows:
+            raise StopIteration
+        return self._rows.popleft()
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+        return next(self, None)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        """Return the next rows."""
+        return list(islice(self, self.arraysize if size is None else size))
+
     def fetchall(self) -> list[Any]:
         """Return the rows that are left."""
-        with self._inside(look_first=False):
-            return super().fetchall()
+        return list(self)
 
     def close(self) -> None:
-        """Let go of the statement."""
+        """Let go of the rows."""
+        self._rows.clear()
         with self._step:
             super().close()
 
