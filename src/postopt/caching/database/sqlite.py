@@ -6,7 +6,6 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -163,18 +162,18 @@ class Cursor(sqlite3.Cursor):
         super().__init__(connection)
         self._step = connection.step
         self._inside = connection.inside
-        self._rows: deque[Any] = deque()
+        self._rows: Iterator[Any] = iter(())
 
     def execute(self, sql: str, parameters: Any = ()) -> Any:
         """Execute once."""
         with self._inside():
             super().execute(sql, parameters)
-            self._rows = deque(super().fetchall())
+            self._rows = iter(super().fetchall())
         return self
 
     def executemany(self, sql: str, parameters: Any) -> Any:
         """Execute once for each of `parameters`, in a transaction that has begun."""
-        self._rows.clear()
+        self._rows = iter(())
         with self._inside(look_first=False):
             return super().executemany(sql, parameters)
 
@@ -182,9 +181,7 @@ class Cursor(sqlite3.Cursor):
         return self
 
     def __next__(self) -> Any:
-        if not self._rows:
-            raise StopIteration
-        return self._rows.popleft()
+        return next(self._rows)
 
     def fetchone(self) -> Any:
         """Return the next row, or None."""
@@ -200,7 +197,7 @@ class Cursor(sqlite3.Cursor):
 
     def close(self) -> None:
         """Let go of the rows."""
-        self._rows.clear()
+        self._rows = iter(())
         with self._step:
             super().close()
 
