@@ -39,7 +39,7 @@ class TestBounds:
 
         ask(250_000)
         half = ask(250_000)
-        assert ask(500_000) < 1.02 * half
+        assert ask(500_000) < half + 2_000  # what is unbounded would add hundreds of thousands
         assert len(prefetcher.stats().namespaces) == 10
 
     def test_a_prefetcher_that_remembers_much_can_be_thrown_away(self, traces):
