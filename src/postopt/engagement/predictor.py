@@ -238,9 +238,7 @@ class EngagementPredictor:
         """
         with self._lock:
             model = model_of(self._learned())
-        settings = {"target": self.target, "seed": self.seed, "coverage": self.coverage, "maturity": self.maturity,
-                    "window": self.window, "pages": self.pages}  # fmt: skip
-        write_model(path, KIND, VERSIONS, model._replace(state={"settings": settings, "learned": model.state}))
+        write_model(path, KIND, VERSIONS, model._replace(state={"settings": self._settings(), "learned": model.state}))
 
     @classmethod
     def load(cls, path: str | Path, *, features: FeatureSet | None = None, clock: Clock = time.time) -> Self:
@@ -264,9 +262,7 @@ class EngagementPredictor:
         """Give what was learned to the workers of Ray or Spark, without the lock; for a file there is `save`."""
         with self._lock:
             model = None if self._state is None else model_of(self._state)
-        settings = {"target": self.target, "seed": self.seed, "coverage": self.coverage, "maturity": self.maturity,
-                    "window": self.window, "pages": self.pages}  # fmt: skip
-        return self._unpickled, (settings, self.features, self._clock, model)
+        return self._unpickled, (self._settings(), self.features, self._clock, model)
 
     @classmethod
     def _unpickled(
@@ -280,6 +276,10 @@ class EngagementPredictor:
         if model is not None:
             predictor._state = restored(model, features)
         return predictor
+
+    def _settings(self) -> dict[str, Any]:  # Any: arguments
+        return {"target": self.target, "seed": self.seed, "coverage": self.coverage, "maturity": self.maturity,
+                "window": self.window, "pages": self.pages}  # fmt: skip
 
     def _nows(self, columns: Columns) -> Vector:
         """Return when each post is published: now, if nobody knows."""

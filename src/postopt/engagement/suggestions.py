@@ -20,6 +20,7 @@ from postopt.generation.constraints import Constraints
 from postopt.judgement import QualityReport
 from postopt.quality import claims, policy
 from postopt.quality.lexicon import FUNCTION_WORD_SETS, primary
+from postopt.quality.mending.verdicts import Ranker
 from postopt.quality.readable import read
 from postopt.stats.interval import Interval
 from postopt.types import Brief, Post
@@ -46,25 +47,6 @@ _SOMEBODY: Final = ("people", "man", "woman", "child", "they", "he_she")
 _OF_SOMEBODY: Final = frozenset({"person", "voice"})
 
 AnyText: TypeAlias = str | Post | Mapping[str, Any]  # Any: what a host's row holds
-
-
-class Comparison(Protocol):
-    """Which of two texts does better; see `VariantRanker.compare`."""
-
-    @property
-    def p(self) -> float: ...  # noqa: D102 - the probability that the second one does
-    @property
-    def interval(self) -> Interval: ...  # noqa: D102 - of the true difference, in log-odds
-    @property
-    def abstains(self) -> bool: ...  # noqa: D102 - whether nothing is claimed
-
-
-class Ranker(Protocol):
-    """Says which of two texts does better; `VariantRanker` does."""
-
-    def compare(self, a: str, b: str, /) -> Comparison:
-        """Compare two texts."""
-        ...
 
 
 class Scorer(Protocol):

@@ -18,6 +18,7 @@ from postopt.quality.lexicon import primary
 from postopt.quality.readable import language_of
 from postopt.quality.rules import marks, model_talk, residue, spanish
 from postopt.quality.rules.defects import Defect
+from postopt.quality.spans import occurrences
 from postopt.types import Brief
 
 AXIS: Final = "correctness"
@@ -109,12 +110,5 @@ def _without_the_briefs(found: Iterable[Defect], text: str, brief: Brief | None)
     if brief is None or not every:
         return every
     own = [brief.topic, brief.brand, brief.call_to_action, *brief.facts.values(), *brief.keywords]
-    places = [(start, start + len(words)) for words in own if words for start in _places(text, words)]
+    places = [place for words in own if words for place in occurrences(text, words)]
     return [defect for defect in every if not any(a <= defect.start and defect.end <= b for a, b in places)]
-
-
-def _places(text: str, sought: str) -> Iterator[int]:
-    start = text.find(sought)
-    while start >= 0:
-        yield start
-        start = text.find(sought, start + len(sought))

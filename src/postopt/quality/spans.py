@@ -31,6 +31,14 @@ def quoted(text: str, span: Span) -> str:
     return f'"{part}"' if len(part) <= 80 else f'"{part[:77]}..."'
 
 
+def occurrences(text: str, value: str) -> Iterator[Span]:
+    """Yield where a value stands in a text, none within another; nowhere if it is empty."""
+    start = text.find(value) if value else -1
+    while start >= 0:
+        yield start, start + len(value)
+        start = text.find(value, start + len(value))
+
+
 def overlap(span: Span, other: Span) -> bool:
     """Whether two places have a character in common."""
     return span[0] < other[1] and other[0] < span[1]

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from postopt.quality.lexicon import FUNCTION_WORD_SETS, FUNCTION_WORDS, WORDS
+from postopt.quality.spans import Span, occurrences, overlap
 
 Rewrite: TypeAlias = Callable[[str, Sequence[str], str], str]
 """A text, what must stay in it as it is, and its language ("en", "es"), to the text as edited."""
@@ -249,17 +250,11 @@ def _replaced(pattern: re.Pattern[str], new: Callable[[re.Match[str]], str], tex
     places = _places(text, kept)
 
     def one(match: re.Match[str]) -> str:
-        start, end = match.span()
-        return match[0] if any(first < end and start < last for first, last in places) else new(match)
+        return match[0] if any(overlap(match.span(), place) for place in places) else new(match)
 
     return pattern.sub(one, text)
 
 
-def _places(text: str, kept: Sequence[str]) -> list[tuple[int, int]]:
+def _places(text: str, kept: Sequence[str]) -> list[Span]:
     places = [match.span() for match in _KEPT.finditer(text)]
-    for value in kept:
-        start = text.find(value) if value else -1
-        while start >= 0:
-            places.append((start, start + len(value)))
-            start = text.find(value, start + len(value))
-    return places
+    return places + [place for value in kept for place in occurrences(text, value)]

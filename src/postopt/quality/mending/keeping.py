@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-from postopt.quality.spans import Span
+from postopt.quality.spans import Span, occurrences
 from postopt.quality.stating.facts import broken_facts
 from postopt.types import Brief
 
@@ -25,11 +24,4 @@ def places(text: str, brief: Brief | None) -> list[Span]:
     if brief is None:
         return [found.span() for found in _STATED.finditer(text)]
     held = [*brief.facts.values(), *([brief.call_to_action] if brief.call_to_action else [])]
-    return [place for value in held for place in _every(text, value)]
-
-
-def _every(text: str, value: str) -> Iterator[Span]:
-    start = text.find(value)
-    while start >= 0:
-        yield start, start + len(value)
-        start = text.find(value, start + len(value))
+    return [place for value in held for place in occurrences(text, value)]

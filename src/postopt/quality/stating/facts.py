@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from postopt.generation.constraints import Constraints
-from postopt.quality.spans import MOST_READ, Span, joined, masked, overlap
+from postopt.quality.spans import MOST_READ, Span, joined, masked, occurrences, overlap
 from postopt.quality.stating.figures import Figure, figures
 from postopt.quality.stating.formats import dates_of, other_date, same_date
 from postopt.quality.stating.nearest import nearest
@@ -78,12 +78,7 @@ def kept_places(text: str, brief: Brief) -> list[Span]:
     """Return where the values of facts stand on their own, none within a longer one."""
     found: list[Span] = []
     for value in sorted(set(brief.facts.values()), key=len, reverse=True):
-        fresh, start = [], text.find(value)
-        while start >= 0:
-            end = start + len(value)
-            if not (joined(text, start) or joined(text, end)):
-                fresh.append((start, end))
-            start = text.find(value, end)
+        fresh = [(a, b) for a, b in occurrences(text, value) if not (joined(text, a) or joined(text, b))]
         if fresh:
             text = masked(text, fresh)
             found += fresh
